@@ -1,0 +1,8 @@
+// Loads every spec file into one process: the quick inner loop, and what other Node versions run.
+// No isolation and no time-out for a single file; `npm test` has both.
+import { readdirSync } from 'node:fs'
+
+const here = new URL('./', import.meta.url)
+for (const name of readdirSync(here, { recursive: true, encoding: 'utf8' }).sort()) {
+  if (/\.spec\.js$/.test(name)) await import(new URL(name, here).href)
+}
