@@ -1,0 +1,3 @@
+export * from './constants.ts'
+export { Http2Error } from './errors.ts'
+export type { FrameHandler } from './handler.ts'

@@ -1,0 +1,1 @@
+export { FIELD_OVERHEAD_BYTES, type HeaderBlock, listBytes } from './header-block.ts'
