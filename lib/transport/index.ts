@@ -1,0 +1,5 @@
+export { ErrorCode, errorCodeName } from '../frame/index.ts'
+export type { HeaderBlock } from '../hpack/index.ts'
+export { TransportClosed, TransportUsageError } from './errors.ts'
+export type { Peer, PeerCertificate, PeerTls, Wire, WireEvents } from './io/wire.ts'
+export type { HeadersKind, StreamClosed, StreamHandler } from './stream/stream-handler.ts'
