@@ -10,16 +10,11 @@ import type { ConnectionRole } from './connection/role.ts'
 import type { PeerSettings, SettingEntries } from './connection/settings.ts'
 import { slabPool } from './io/slab-pool.ts'
 import type { Peer, Wire, WireEvents } from './io/wire.ts'
-import {
-  type ConnectionOptions,
-  resolveConnectionOptions,
-  type ResolvedConnectionOptions,
-} from './options.ts'
+import { type ConnectionOptions, resolveConnectionOptions } from './options.ts'
 import { StreamQuota } from './stream/concurrency.ts'
-import { checkResponse, isInformational } from './stream/header-rules.ts'
-import { HalfPhase } from './stream/half-phase.ts'
+import { checkResponse, isInformational, statusOf } from './stream/header-rules.ts'
 import type { Stream } from './stream/stream.ts'
-import type { StreamClosed, StreamHandler } from './stream/stream-handler.ts'
+import type { StreamHandler } from './stream/stream-handler.ts'
 
 /** Where a client takes a new connection instead of running out of identifiers (grpc-go: 75 %). */
 const DRAIN_FROM_STREAM_ID = Math.floor(MAX_STREAM_ID * 0.75)
@@ -53,7 +48,7 @@ export class ClientTransport {
 
   public constructor(wire: Wire, peer: Peer, options: ClientTransportOptions = {}) {
     const resolved = resolveConnectionOptions(options)
-    this.role = new ClientRole(resolved, options.listener ?? {})
+    this.role = new ClientRole(options.listener ?? {})
     this.connection = new Connection(
       {
         wire,
@@ -162,17 +157,15 @@ class ClientRole implements ConnectionRole {
   public ready = false
   public draining = false
   public lastStreamId = 0
-  private readonly options: ResolvedConnectionOptions
 
-  public constructor(options: ResolvedConnectionOptions, listener: ClientTransportListener) {
-    this.options = options
+  public constructor(listener: ClientTransportListener) {
     this.listener = listener
   }
 
   public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkResponse(block)
 
   public isInformational(block: HeaderBlock): boolean {
-    return isInformational(block)
+    return isInformational(statusOf(block))
   }
 
   public mayAccept(): boolean {

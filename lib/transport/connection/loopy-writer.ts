@@ -10,7 +10,7 @@
 // RFC 9113 sections 5.2, 6.1, 6.2, 6.9, 6.10; grpc-go's loopyWriter.
 import { Flag, FrameType, MIN_MAX_FRAME_SIZE, putFrameHeader } from '../../frame/index.ts'
 import { type HpackEncoder, listBytes } from '../../hpack/index.ts'
-import type { SendWindow } from '../stream/flow-out.ts'
+import type { SendWindow } from '../stream/flow-control.ts'
 import { SendItem, SendKind, SendQueue } from '../stream/send-queue.ts'
 import { SendState, type Stream } from '../stream/stream.ts'
 import type { OutgoingSlabs } from './outgoing-slabs.ts'

@@ -3,15 +3,7 @@
 //
 //   sealed: [slab 64 KiB][slab 64 KiB]   current: [######·····]
 //                                                        ^ pos
-import type { Wire } from '../io/wire.ts'
-
-/** Where slabs come from and go to; an idle connection holds none. */
-export interface Slabs {
-  /** A buffer of {@link Slabs.slabBytes}. */
-  take(): Buffer
-  give(slab: Buffer): void
-  readonly slabBytes: number
-}
+import type { Slabs, Wire } from '../io/wire.ts'
 
 const EMPTY = Buffer.alloc(0)
 

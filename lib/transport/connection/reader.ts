@@ -17,7 +17,7 @@ import {
 } from '../stream/content-length.ts'
 import { classifyBlock, HalfPhase } from '../stream/half-phase.ts'
 import type { HeaderAssembler } from '../stream/header-assembler.ts'
-import { checkTrailers, isInformational } from '../stream/header-rules.ts'
+import { checkTrailers } from '../stream/header-rules.ts'
 import type { Stream } from '../stream/stream.ts'
 import type { StreamHandler } from '../stream/stream-handler.ts'
 import { FIRST_OUTCOME, nextState, Outcome, StreamInput, StreamState } from '../stream/stream-state.ts'
@@ -275,7 +275,7 @@ export class Reader implements FrameHandler {
       this.role.headerListExceeded(stream)
       return
     }
-    const informational = stream.recvPhase === HalfPhase.AwaitingHeaders && isInformational(block)
+    const informational = stream.recvPhase === HalfPhase.AwaitingHeaders && this.role.isInformational(block)
     const verdict = classifyBlock(stream.recvPhase, informational, endStream)
     const token = verdict.token ?? this.checkBlock(stream, block, verdict.kind, endStream)
     if (verdict.kind === undefined || token !== undefined) {

@@ -89,6 +89,11 @@ export class LocalSettings {
   }
 }
 
+/** The value of a setting among a frame's entries. */
+export function settingValue(entries: SettingEntries, id: Setting): number | undefined {
+  return entries.find((entry) => entry[0] === id)?.[1]
+}
+
 /** Applies the peer's settings one by one, in the order of the frame, and acknowledges the frame. */
 export class PeerSettingsApplier {
   public readonly settings: PeerSettings = initialPeerSettings()
