@@ -5,6 +5,8 @@
 export interface MessageQueueOwner {
   /** The reader took a message that cost `wireBytes` of flow control. */
   messageTaken(wireBytes: number): void
+  /** The reader waits, and there is nothing for it. */
+  readerWaits(): void
   /** The reader left its loop before the end. */
   readerLeft(): void
 }
@@ -77,6 +79,7 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.ended) return Promise.resolve(DONE)
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject })
+      this.owner.readerWaits()
     })
   }
 

@@ -42,6 +42,11 @@ export class MessageReceiver<T> implements MessageHandler {
     this.assembler = new MessageAssembler(this, maxMessageBytes)
   }
 
+  /** Octets still to come of a message that is under way. */
+  public get missingBytes(): number {
+    return this.assembler.missingBytes
+  }
+
   /** Takes a chunk of DATA, *borrowed*. */
   public push(buf: Buffer, start: number, end: number): void {
     if (this.stopped) return

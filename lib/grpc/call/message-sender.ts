@@ -22,6 +22,9 @@ export interface SendingOptions<T> {
 // finds none and gets its own.
 let scratch: ByteSink | undefined = new ByteSink(4096)
 
+/** Hears of each message sent: octets encoded, and on the wire with prefix. */
+export type OnSent<T> = (message: T, messageBytes: number, wireBytes: number) => void
+
 /** Runs `use` with an empty sink, *borrowed* until it returns. */
 export function withScratch<R>(use: (sink: ByteSink) => R): R {
   const sink = scratch ?? new ByteSink()
@@ -44,12 +47,14 @@ export function putMessage<T>(
   message: T,
   maxMessageBytes: number,
   endStream: boolean,
+  onEncoded?: OnSent<T>,
 ): boolean {
   const sink = scratch ?? new ByteSink()
   scratch = undefined
   sink.pos = 0
   try {
-    encodeMessage(codec, message, sink, maxMessageBytes)
+    const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
+    onEncoded?.(message, messageBytes, PREFIX_BYTES + messageBytes)
     return putSink(stream, sink, endStream)
   } finally {
     scratch = sink
@@ -67,17 +72,23 @@ export function compressedMessage<T>(
   options: SendingOptions<T>,
   compressor: Compressor,
   message: T,
+  onSent?: OnSent<T>,
 ): Buffer | Promise<Buffer> {
   const { codec, maxMessageBytes, minCompressBytes } = options
   return withScratch((sink) => {
-    encodeMessage(codec, message, sink, maxMessageBytes)
+    const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
+    const done = (octets: Buffer, compressed: boolean): Buffer => {
+      const whole = prefixed(octets, compressed, maxMessageBytes)
+      onSent?.(message, messageBytes, whole.length)
+      return whole
+    }
     const plain = sink.buf.subarray(PREFIX_BYTES, sink.pos)
     // The compressor may take its time with the octets, the scratch is needed at once.
     const bytes = Buffer.from(plain)
     const result = compressMessage(compressor, bytes, minCompressBytes)
-    if (result === undefined) return prefixed(bytes, false, maxMessageBytes)
-    if (Buffer.isBuffer(result)) return prefixed(result, true, maxMessageBytes)
-    return result.then((compressed) => prefixed(compressed, true, maxMessageBytes))
+    if (result === undefined) return done(bytes, false)
+    if (Buffer.isBuffer(result)) return done(result, true)
+    return result.then((compressed) => done(compressed, true))
   })
 }
 
@@ -85,4 +96,98 @@ function prefixed(bytes: Buffer, compressed: boolean, maxMessageBytes: number): 
   const sink = new ByteSink(PREFIX_BYTES + bytes.length)
   appendMessage(bytes, compressed, sink, maxMessageBytes)
   return sink.buf.subarray(0, sink.pos)
+}
+
+const SENT: Promise<void> = Promise.resolve()
+
+/**
+ * The sending half of a streaming call. Order is kept also when compression is asynchronous; waits
+ * end when there is room or the stream is over.
+ */
+export class MessageSender<T> {
+  private readonly stream: Stream
+  private readonly options: SendingOptions<T>
+  private readonly onSent: OnSent<T> | undefined
+  private tail: Promise<void> | undefined
+  private waiting: (() => void)[] | undefined
+  private full = false
+  private over = false
+
+  public constructor(
+    stream: Stream,
+    options: SendingOptions<T>,
+    onSent?: OnSent<T>,
+  ) {
+    this.stream = stream
+    this.options = options
+    this.onSent = onSent
+  }
+
+  /**
+   * Puts one message; false when no more should be put before {@link MessageSender.writable}. Only
+   * for messages that are not compressed asynchronously. Throws RpcError for a bad message.
+   */
+  public write(message: T): boolean {
+    const { codec, maxMessageBytes } = this.options
+    if (this.over) return false
+    const hasRoom = putMessage(this.stream, codec, message, maxMessageBytes, false, this.onSent)
+    this.full = !hasRoom && !this.stream.closed
+    return hasRoom
+  }
+
+  /** Puts one message and resolves when more may be put. Rejects with RpcError for a bad message. */
+  public send(message: T): Promise<void> {
+    const { compressor } = this.options
+    if (compressor !== undefined) return this.sendCompressed(compressor, message)
+    try {
+      return this.write(message) ? SENT : this.writable()
+    } catch (thrown) {
+      return Promise.reject(thrown)
+    }
+  }
+
+  /** Resolves when more may be put, or nothing may be put any more. */
+  public writable(): Promise<void> {
+    if (!this.full || this.over) return SENT
+    return new Promise((resolve) => {
+      this.waiting ??= []
+      this.waiting.push(resolve)
+    })
+  }
+
+  /** Runs `task` behind everything sent so far. */
+  public afterAll(task: () => void): void {
+    if (this.tail === undefined) task()
+    else this.tail = this.tail.then(task, task)
+  }
+
+  /** The stream has room again. */
+  public onWritable(): void {
+    this.full = false
+    this.wake()
+  }
+
+  /** The stream is over: waits end, what follows is dropped. */
+  public stop(): void {
+    this.over = true
+    this.wake()
+  }
+
+  private sendCompressed(compressor: Compressor, message: T): Promise<void> {
+    const sent = (this.tail ?? SENT).then(async () => {
+      const bytes = await compressedMessage(this.options, compressor, message, this.onSent)
+      if (this.over) return
+      this.full = !this.stream.data(bytes, 0, bytes.length, false, true)
+      await this.writable()
+    })
+    // The chain goes on after a message that could not be encoded; whoever sent it hears.
+    this.tail = sent.catch(() => {})
+    return sent
+  }
+
+  private wake(): void {
+    const waiting = this.waiting
+    this.waiting = undefined
+    if (waiting !== undefined) for (const resolve of waiting) resolve()
+  }
 }

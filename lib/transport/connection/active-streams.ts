@@ -251,7 +251,7 @@ export class ActiveStreams implements StreamHost, WriterHost {
   private grantExpected(stream: Stream): void {
     const bytes = stream.expectedBytes
     stream.expectedBytes = 0
-    const increment = stream.recvWindow.maybeAdjust(bytes)
+    const increment = stream.recvWindow.maybeAdjust(stream.recvWindow.heldBytes + bytes)
     if (increment > 0) this.raiseWindow(stream, increment)
   }
 
