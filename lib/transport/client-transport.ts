@@ -6,6 +6,7 @@ import { ErrorCode, MAX_STREAM_ID, Setting } from '../frame/index.ts'
 import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
 import type { GoAwayInfo } from './connection/goaway.ts'
+import { clientKeepalive } from './connection/keepalive.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { PeerSettings, SettingEntries } from './connection/settings.ts'
 import { slabPool } from './io/slab-pool.ts'
@@ -56,7 +57,7 @@ export class ClientTransport {
         slabs: slabPool,
         clock: options.clock ?? systemClock,
         options: resolved,
-        keepalive: options.keepalive ?? {},
+        keepalive: clientKeepalive(options.keepalive),
       },
       this.role,
     )

@@ -6,6 +6,7 @@ import { ErrorCode, Setting } from '../frame/index.ts'
 import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
 import { ConnectionAge } from './connection/connection-age.ts'
+import { serverKeepalive } from './connection/keepalive.ts'
 import { PingPolicy } from './connection/ping-policy.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { SettingEntries } from './connection/settings.ts'
@@ -17,8 +18,6 @@ import { checkRequest } from './stream/header-rules.ts'
 import type { Stream } from './stream/stream.ts'
 import type { StreamHandler } from './stream/stream-handler.ts'
 
-/** Server keepalive of grpc-go: a PING after two hours of silence, 20 s for the answer. */
-const KEEPALIVE_DEFAULTS = { timeMs: 2 * 60 * 60 * 1000, timeoutMs: 20_000, permitWithoutStream: true }
 const HEADER_LIST_TOO_LARGE: readonly string[] = [':status', '431']
 
 /**
@@ -62,7 +61,7 @@ export class ServerTransport {
         slabs: slabPool,
         clock,
         options: resolved,
-        keepalive: { ...KEEPALIVE_DEFAULTS, ...options.keepalive },
+        keepalive: serverKeepalive(options.keepalive),
       },
       role,
     )
@@ -169,7 +168,7 @@ class ServerRole implements ConnectionRole {
   public goAwayReceived(): void {}
 
   public pingReceived(nowMs: number, openStreams: number): string | undefined {
-    return this.pingPolicy.onPing(nowMs, openStreams) ? undefined : 'too_many_pings'
+    return this.pingPolicy.received(nowMs, openStreams)
   }
 
   public framesSent(): void {
@@ -177,7 +176,7 @@ class ServerRole implements ConnectionRole {
   }
 
   public streamClosed(): void {
-    if (this.transport.openStreams === 0) this.age.idle()
+    if (this.transport.openStreams === 0) this.age.becameIdle()
   }
 
   public ended(cause: Error): void {

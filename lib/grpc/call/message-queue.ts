@@ -32,6 +32,7 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
   private entries: Entry<T>[] = []
   private head = 0
   private waiters: Waiter<T>[] = []
+  private consumer: ((message: T) => void) | undefined
   private ended = false
   private failure: Error | undefined
 
@@ -41,11 +42,16 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 
   /** Whether a reader waits for a message now. */
   public get isAwaited(): boolean {
-    return this.waiters.length > 0
+    return this.waiters.length > 0 || this.consumer !== undefined
   }
 
   public push(message: T, wireBytes: number): void {
     if (this.ended) return
+    if (this.consumer !== undefined) {
+      this.owner.messageTaken(wireBytes)
+      this.consumer(message)
+      return
+    }
     const waiter = this.waiters.shift()
     if (waiter === undefined) {
       this.entries.push({ message, wireBytes })
@@ -83,6 +89,34 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     })
   }
 
+  /**
+   * The push form: `onMessage` is called with each message as it comes, without a promise each.
+   * Resolves at the end, rejects with what failed. What `onMessage` throws ends the reading as
+   * leaving a loop does, and rejects.
+   */
+  public async consume(onMessage: (message: T) => void): Promise<void> {
+    while (this.head < this.entries.length) {
+      const { value } = await this.next()
+      await this.guarded(onMessage, value as T)
+    }
+    if (this.ended) {
+      await this.next()
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.waiters.push({ resolve: () => resolve(), reject })
+      this.consumer = (message) => {
+        try {
+          onMessage(message)
+        } catch (thrown) {
+          reject(thrown)
+          void this.return()
+        }
+      }
+      this.owner.readerWaits()
+    })
+  }
+
   /** The reader leaves: what is queued is dropped, its credit returned. */
   public return(): Promise<IteratorResult<T>> {
     const left = !this.ended
@@ -99,6 +133,15 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 
   public [Symbol.asyncIterator](): this {
     return this
+  }
+
+  private async guarded(onMessage: (message: T) => void, message: T): Promise<void> {
+    try {
+      onMessage(message)
+    } catch (thrown) {
+      await this.return()
+      throw thrown
+    }
   }
 
   private advance(): void {

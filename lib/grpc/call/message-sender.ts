@@ -38,7 +38,8 @@ export function withScratch<R>(use: (sink: ByteSink) => R): R {
 }
 
 /**
- * Encodes one uncompressed message and puts it on the stream. False when the stream's write quota is
+ * Encodes one uncompressed message and puts it on the stream, behind `headers` when they are given
+ * (a message that cannot be encoded leaves no headers behind). False when the stream's write quota is
  * used up: the message was taken, wait for `onWritable`. Throws RpcError; then nothing was put.
  */
 export function putMessage<T>(
@@ -48,12 +49,14 @@ export function putMessage<T>(
   maxMessageBytes: number,
   endStream: boolean,
   onEncoded?: OnSent<T>,
+  headers?: readonly string[],
 ): boolean {
   const sink = scratch ?? new ByteSink()
   scratch = undefined
   sink.pos = 0
   try {
     const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
+    if (headers !== undefined) stream.headers(headers, false)
     onEncoded?.(message, messageBytes, PREFIX_BYTES + messageBytes)
     return putSink(stream, sink, endStream)
   } finally {

@@ -2,6 +2,7 @@
 // Knows nothing of picking, deadlines and retries; its ClientCall does.
 import { Code, type Status } from '../../base/status.ts'
 import {
+  type ClientTransport,
   ErrorCode,
   type HeaderBlock,
   type HeadersKind,
@@ -47,6 +48,15 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
 
   public constructor(owner: AttemptOwner<Res>) {
     this.owner = owner
+  }
+
+  /** Opens the stream with its request headers. */
+  public open(
+    transport: { openStream: ClientTransport['openStream'] },
+    fields: readonly string[],
+    extraFields: readonly string[] | undefined,
+  ): void {
+    this.stream = transport.openStream(fields, this, extraFields)
   }
 
   /** Gives the stream up; nothing more is told. */

@@ -20,10 +20,10 @@ import { MessageSender, putMessage, type SendingOptions } from '../call/message-
 import type { CallContext } from '../call/interceptor.ts'
 import type { RpcEvent, RpcTag, StatsHandler } from '../observe/stats.ts'
 import type { Codec } from '../protocol/codec.ts'
-import type { Compressor, Compressors } from '../protocol/compression.ts'
+import type { Compressors } from '../protocol/compression.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
-import type { RequestTemplate } from '../protocol/request-headers.ts'
+import { extraRequestFields, type RequestTemplate } from '../protocol/request-headers.ts'
 import type { EndingStatus } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { decodeStatusDetails } from '../protocol/status-details.ts'
@@ -77,8 +77,8 @@ export interface ResponseSink<Res> {
 const Phase = { New: 0, Picking: 1, Running: 2, Done: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
-const NEVER = new AbortController().signal
 const NO_METADATA: readonly string[] = []
+const EMPTY = Buffer.alloc(0)
 
 // biome-ignore lint/suspicious/noExplicitAny: a call's message types are its caller's business
 export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, CallContext {
@@ -331,7 +331,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     if (this.channel.stats !== undefined) this.beginStats(this.channel.stats, extraFields, transport)
     const attempt = new Attempt<Res>(this)
     this.attempt = attempt
-    attempt.open(transport, this.plan.template.plainFields, extraFields)
+    attempt.open(transport, this.plan.template.fields, extraFields)
     // A transport that is going away says so at once.
     if (this.attempt === attempt && this.phase === Phase.Running) this.sendFirst(attempt.stream)
   }
@@ -374,13 +374,12 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       this.deadlineMs === Number.POSITIVE_INFINITY
         ? undefined
         : Math.max(0, this.deadlineMs - this.channel.clock.nowMs())
-    const fields = this.plan.template.extraFields({
+    return extraRequestFields({
       previousAttempts: this.attemptCount,
       timeoutMs,
       credentials: this.credentialsMetadata,
       metadata: this.requestMetadata,
     })
-    return fields.length === 0 ? undefined : fields
   }
 
   private mayRetry(closed: StreamClosed): boolean {
@@ -420,14 +419,14 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
         this.handleEvent({ target: signal })
         return false
       }
-      signal.addEventListener('abort', this as unknown as EventListenerObject)
+      signal.addEventListener('abort', this)
     }
     return true
   }
 
   private unbindSignals(): void {
-    this.options.signal?.removeEventListener('abort', this as unknown as EventListenerObject)
-    this.options.parent?.signal.removeEventListener('abort', this as unknown as EventListenerObject)
+    this.options.signal?.removeEventListener('abort', this)
+    this.options.parent?.signal.removeEventListener('abort', this)
   }
 
   /** EventListenerObject: a signal was aborted. */
@@ -540,7 +539,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       attempt: this.attemptCount,
       isTransparentRetry: this.attemptCount > 1,
     })
-    const fields = [...this.plan.template.plainFields, ...(extraFields ?? [])]
+    const fields = [...this.plan.template.fields, ...(extraFields ?? [])]
     this.observe({ kind: 'outHeader', fields, peer: transport.peer.address })
   }
 
@@ -566,4 +565,20 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       this.channel.reportFault('metadata listener', error)
     }
   }
+}
+
+function cardinality(what: string, path: string): Status {
+  return { code: Code.Unimplemented, message: `${what} for ${path}, want exactly one` }
+}
+
+function insecureCredentials(): RpcError {
+  return new RpcError(
+    Code.Unauthenticated,
+    'call credentials need a channel with TLS (or allowInsecure)',
+    { token: 'call_credentials_insecure' },
+  )
+}
+
+function formatMs(ms: number): string {
+  return `${Math.round(ms * 1000) / 1000} ms`
 }

@@ -15,6 +15,7 @@ import { StreamTable } from '../stream/stream-table.ts'
 import type { ControlBuffer } from './control-buffer.ts'
 import type { LoopyWriter, WriterHost } from './loopy-writer.ts'
 import type { ConnectionRole } from './role.ts'
+import { WindowUpdatePolicy } from './window-update-policy.ts'
 
 const ENDED_WELL: StreamClosed = Object.freeze({
   by: 'end',
@@ -34,6 +35,8 @@ export class ActiveStreams implements StreamHost, WriterHost {
   public readonly table: StreamTable = new StreamTable()
   /** How the streams closed last were closed. */
   public readonly closed: ClosedStreams = new ClosedStreams()
+  /** Which WINDOW_UPDATEs of the peer are odd. */
+  public readonly windowUpdates: WindowUpdatePolicy = new WindowUpdatePolicy()
   /** Received data that no application has taken. */
   public readonly budget: ReceiveBudget
   /** Streams that were created and are not over, those without an identifier included. */
@@ -76,6 +79,7 @@ export class ActiveStreams implements StreamHost, WriterHost {
       this.sendWindowBytes,
     )
     this.live++
+    this.windowUpdates.streamOpened()
     if (id !== 0) this.table.add(stream)
     return stream
   }
@@ -226,6 +230,7 @@ export class ActiveStreams implements StreamHost, WriterHost {
   }
 
   public dataSent(stream: Stream, endStream: boolean): void {
+    this.windowUpdates.dataSent()
     this.sent(stream, endStream ? StreamInput.SendDataEnd : StreamInput.SendData)
   }
 

@@ -1,6 +1,7 @@
 // Remembers which header blocks passed which rules. The HPACK decoder gives equal blocks as one
 // object, so a busy connection checks each kind of request once.
 import type { HeaderBlock } from '../../hpack/index.ts'
+import { trimFieldWhitespace } from '../stream/header-rules.ts'
 
 /** A rule for a block: a token when it is malformed. */
 export type BlockRules = (block: HeaderBlock) => string | undefined
@@ -17,13 +18,13 @@ interface Checked {
 export class BlockChecker {
   /** The block of the last check as its owner shall see it. */
   public block!: HeaderBlock
-  private readonly prepare: (block: HeaderBlock) => HeaderBlock
+  private readonly trims: boolean
   private readonly slots: Checked[] = []
   private next = 0
 
-  /** `prepare` runs before the rules: trimming, for roles that trim. */
-  public constructor(prepare: (block: HeaderBlock) => HeaderBlock) {
-    this.prepare = prepare
+  /** `trims`: outer white space of a value is cut off instead of being a fault. */
+  public constructor(trims: boolean) {
+    this.trims = trims
   }
 
   /** The token of the rule that the block breaks; {@link BlockChecker.block} is set either way. */
@@ -35,8 +36,12 @@ export class BlockChecker {
         return slot.token
       }
     }
-    const block = this.prepare(raw)
-    const token = rules(block)
+    let block = raw
+    let token = rules(raw)
+    if (token === 'field_value_outer_whitespace' && this.trims) {
+      block = trimFieldWhitespace(raw)
+      token = rules(block)
+    }
     this.slots[this.next] = { raw, rules, block, token }
     this.next = (this.next + 1) % SLOTS
     this.block = block

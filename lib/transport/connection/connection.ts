@@ -24,9 +24,8 @@ import type { Peer, Slabs, Wire, WireEvents } from '../io/wire.ts'
 import type { KeepaliveOptions, ResolvedConnectionOptions } from '../options.ts'
 import { SendWindow } from '../stream/flow-control.ts'
 import { HeaderAssembler } from '../stream/header-assembler.ts'
-import { trimFieldWhitespace } from '../stream/header-rules.ts'
 import type { Stream } from '../stream/stream.ts'
-import { AbuseGuard, type GlitchReason } from './abuse-guard.ts'
+import { AbuseGuard, GLITCH_TOKENS, type GlitchReason } from './abuse-guard.ts'
 import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
 import { BlockChecker } from './block-checker.ts'
 import { ControlBuffer } from './control-buffer.ts'
@@ -62,8 +61,6 @@ export interface ConnectionParts {
 export interface Runnable {
   run(): void
 }
-
-const same = <T>(value: T): T => value
 
 export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   public readonly peer: Peer
@@ -146,7 +143,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       windows: this.windows,
       peerSettings: this.peerSettings,
       assembler: this.assembler,
-      checker: new BlockChecker(options.fieldWhitespace === 'trim' ? trimFieldWhitespace : same),
+      checker: new BlockChecker(options.fieldWhitespace === 'trim'),
       maxInformational: options.maxInformational,
     })
     this.decoder = new FrameDecoder(this.reader, {
@@ -372,8 +369,8 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     if (this.guard.charge(reason, this.lastReadMs)) return
     throw new Http2Error(
       ErrorCode.ENHANCE_YOUR_CALM,
-      `too_many_${reason}`,
-      `the peer's oddities are over the budget, the last of kind ${reason}`,
+      GLITCH_TOKENS[reason],
+      `the peer's oddities are over the budget: ${this.guard.describe()}`,
     )
   }
 

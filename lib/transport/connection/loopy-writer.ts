@@ -76,6 +76,11 @@ export class LoopyWriter {
     return this.unsentBytes + this.out.pendingBytes >= this.limits.blockedBytes
   }
 
+  /** Whether data waits for the connection's window. */
+  public get isWindowBlocked(): boolean {
+    return this.ringHead !== undefined && this.window.available <= 0
+  }
+
   /** Whether something waits that no window holds back. */
   private get hasWork(): boolean {
     return this.ringHead !== undefined && (this.window.available > 0 || this.hasWindowless)

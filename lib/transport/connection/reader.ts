@@ -18,7 +18,7 @@ import {
 import { classifyBlock, HalfPhase } from '../stream/half-phase.ts'
 import type { HeaderAssembler } from '../stream/header-assembler.ts'
 import { checkTrailers } from '../stream/header-rules.ts'
-import type { Stream } from '../stream/stream.ts'
+import { SendState, type Stream } from '../stream/stream.ts'
 import type { StreamHandler } from '../stream/stream-handler.ts'
 import { FIRST_OUTCOME, nextState, Outcome, StreamInput, StreamState } from '../stream/stream-state.ts'
 import type { GlitchReason } from './abuse-guard.ts'
@@ -325,7 +325,12 @@ export class Reader implements FrameHandler {
           ? streamId <= this.lastPeerStreamId
           : streamId <= this.role.lastStreamId
         : false
-    return opened ? this.streams.stateOfClosed(streamId) : StreamState.Idle
+    if (!opened) return StreamState.Idle
+    const state = this.streams.stateOfClosed(streamId)
+    // Of our own streams only those that we reset can be so long gone and still get frames.
+    return state === StreamState.ClosedForgotten && this.role.opensStreams
+      ? StreamState.ClosedByLocalReset
+      : state
   }
 
   private refuse(streamId: number, outcome: number, what: string): void {
@@ -372,7 +377,9 @@ export class Reader implements FrameHandler {
   public rstStream(streamId: number, code: number): void {
     const stream = this.streams.table.get(streamId)
     if (stream !== undefined) {
+      const early = this.role.peerOpensStreams && !stream.handlerStarted
       this.streams.peerReset(stream, code as ErrorCode)
+      if (early) this.host.glitch('earlyReset')
       return
     }
     const outcome = nextState(this.stateOfUnknown(streamId), StreamInput.RecvReset)
@@ -410,6 +417,7 @@ export class Reader implements FrameHandler {
 
   public windowUpdate(streamId: number, increment: number): void {
     if (streamId === 0) {
+      this.countWindowUpdate(increment, this.writer.isWindowBlocked)
       if (this.writer.connectionWindowUpdate(increment)) return
       throw new Http2Error(
         ErrorCode.FLOW_CONTROL_ERROR,
@@ -421,9 +429,17 @@ export class Reader implements FrameHandler {
     if (stream === undefined) {
       const outcome = nextState(this.stateOfUnknown(streamId), StreamInput.RecvWindowUpdate)
       if (outcome >= FIRST_OUTCOME) this.refuse(streamId, outcome, 'window_update')
-    } else if (!this.writer.streamWindowChanged(stream, increment)) {
+      return
+    }
+    this.countWindowUpdate(increment, stream.sendState === SendState.WaitingForWindow)
+    if (!this.writer.streamWindowChanged(stream, increment)) {
       this.host.streamFault(streamId, ErrorCode.FLOW_CONTROL_ERROR, 'stream_window_overflow')
     }
+  }
+
+  private countWindowUpdate(increment: number, wasBlocked: boolean): void {
+    const reason = this.streams.windowUpdates.received(increment, wasBlocked)
+    if (reason !== undefined) this.host.glitch(reason)
   }
 
   public streamError(streamId: number, code: ErrorCode, token: string): void {

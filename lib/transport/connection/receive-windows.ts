@@ -18,6 +18,8 @@ export class ReceiveWindows {
   private readonly clock: Clock
   private readonly bdp: BdpEstimator | undefined
   private bdpPingQueued = false
+  /** What the windows should grow to, once the connection does not hold too much. */
+  private wantedBytes = 0
 
   public constructor(
     streams: ActiveStreams,
@@ -49,6 +51,7 @@ export class ReceiveWindows {
     }
     if (this.bdp?.add(bytes)) this.startSample()
     else this.update(this.connection.takeUpdate())
+    if (this.wantedBytes > this.streams.recvWindowBytes) this.grow()
   }
 
   /** The flush that carries a sample's PING has left. */
@@ -60,8 +63,8 @@ export class ReceiveWindows {
 
   /** A sample's PING was answered: the windows may grow. */
   public sampleAcknowledged(): void {
-    const bytes = this.bdp?.pingAcked(this.clock.nowMs()) ?? 0
-    if (bytes > this.streams.recvWindowBytes && !this.streams.budget.over) this.grow(bytes)
+    this.wantedBytes = Math.max(this.wantedBytes, this.bdp?.pingAcked(this.clock.nowMs()) ?? 0)
+    if (this.wantedBytes > this.streams.recvWindowBytes) this.grow()
   }
 
   // The credit due goes first: proxies answer a PING late when they wait for it.
@@ -72,7 +75,9 @@ export class ReceiveWindows {
   }
 
   // SETTINGS moves the windows of open streams by itself (6.9.2).
-  private grow(bytes: number): void {
+  private grow(): void {
+    if (this.streams.budget.over) return
+    const bytes = this.wantedBytes
     this.streams.growRecvWindows(bytes)
     this.update(this.connection.newLimit(bytes))
     const entries = [[Setting.INITIAL_WINDOW_SIZE, bytes]] as const

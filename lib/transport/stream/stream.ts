@@ -51,6 +51,12 @@ export class Stream {
   /** Told of everything that happens here. Set once, by whoever opens the stream. */
   public handler: StreamHandler
 
+  /**
+   * At a server: the user's code has begun to work on it. Set by whoever starts that code; a peer
+   * that resets its stream before is charged for it (rapid reset).
+   */
+  public handlerStarted: boolean
+
   // What follows is the connection's own bookkeeping.
   /** @internal */ public state: StreamState
   /** @internal */ public recvPhase: HalfPhase
@@ -88,6 +94,7 @@ export class Stream {
     this.host = host
     this.id = id
     this.handler = handler
+    this.handlerStarted = false
     this.state = StreamState.Idle
     this.recvPhase = HalfPhase.AwaitingHeaders
     this.sendPhase = HalfPhase.AwaitingHeaders
