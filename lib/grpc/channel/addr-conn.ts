@@ -21,7 +21,7 @@ export interface AddrConnEvents {
   stateChanged(change: SubConnState): void
   /** The addresses may be out of date. */
   resolveNow(): void
-  /** Torn down, and its last transport is closed. May be told twice. */
+  /** Torn down, and its last transport is closed. Told once per `tearDown` at most. */
   gone(addrConn: AddrConn): void
 }
 
@@ -94,11 +94,11 @@ export class AddrConn implements TransportOwner {
   public tearDown(reason: string, graceful: boolean): void {
     this.stop()
     this.updateState({ state: ConnectivityState.Shutdown })
+    if (this.open.size === 0) this.events.gone(this)
     for (const { transport } of this.open) {
       if (graceful) transport?.closeGracefully()
       else transport?.close(reason)
     }
-    if (this.open.size === 0) this.events.gone(this)
   }
 
   public transportGoingAway(monitor: TransportMonitor): void {
@@ -106,7 +106,7 @@ export class AddrConn implements TransportOwner {
   }
 
   public transportClosed(monitor: TransportMonitor): void {
-    this.open.delete(monitor)
+    if (!this.open.delete(monitor)) return
     if (monitor === this.ready) this.loseReady()
     else if (this.state === ConnectivityState.Shutdown && this.open.size === 0) {
       this.events.gone(this)
