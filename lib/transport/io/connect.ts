@@ -46,6 +46,7 @@ export function connectSocket(
 
 class Dial {
   private readonly name: string
+  private readonly isUnix: boolean
   private readonly options: ConnectSocketOptions
   private readonly resolve: (connected: ConnectedSocket) => void
   private readonly reject: (error: unknown) => void
@@ -62,6 +63,7 @@ class Dial {
     const { clock, signal, timeoutMs, tls } = options
     const read = new StaticRead()
     this.name = formatTransportAddress(address)
+    this.isUnix = 'path' in address
     this.options = options
     this.resolve = resolve
     this.reject = reject
@@ -87,7 +89,7 @@ class Dial {
 
   private readonly onReady = (): void => {
     this.letGo()
-    const localName = this.name.startsWith(UNNAMED_UNIX) ? UNNAMED_UNIX : ''
+    const localName = this.isUnix ? UNNAMED_UNIX : ''
     this.resolve({ wire: this.wire, peer: peerOf(this.socket, this.name, localName) })
   }
 

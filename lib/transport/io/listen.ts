@@ -69,13 +69,15 @@ const HANDSHAKE_TIMEOUT_MS = 20_000
 
 /**
  * Listens at `address` and calls `onWire` with each connection, whose wire the callee starts. The
- * socket file of a dead process is replaced. Rejects with {@link ListenError}.
+ * socket file of a dead process is replaced. Rejects with {@link ListenError}, and with
+ * {@link TransportUsageError} for options that cannot work.
  */
 export async function listenSocket(
   address: TransportAddress | ListenDescriptor,
   options: ListenSocketOptions,
   onWire: (wire: SocketWire, peer: Peer) => void,
 ): Promise<Listener> {
+  if (options.reusePort === true) checkReusePort()
   const listener = new SocketListener(options, onWire)
   const name = 'fd' in address ? `fd:${address.fd}` : formatTransportAddress(address)
   try {
@@ -110,7 +112,6 @@ class SocketListener implements Listener {
 
   public async listen(address: TransportAddress | ListenDescriptor): Promise<void> {
     const { backlog = 511, reusePort = false } = this.options
-    if (reusePort) checkReusePort()
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject)
       this.server.listen({ ...address, backlog, reusePort } as unknown as ListenOptions, () => {
@@ -160,7 +161,6 @@ class SocketListener implements Listener {
     const { otherProtocol } = this.options
     const server = createTlsServer({
       ...serverTlsOptions(tls, otherProtocol !== undefined),
-      allowHalfOpen: true,
       noDelay: true,
     })
     server.prependListener('connection', (socket: Socket) => this.expect(socket))
@@ -172,6 +172,8 @@ class SocketListener implements Listener {
   private onSecure(socket: TLSSocket): void {
     const { otherProtocol } = this.options
     this.settle(carrierOf(socket))
+    // Not before: a half-open handshake would outlive a client that hung up.
+    socket.allowHalfOpen = true
     // RFC 9113 3.2: HTTP/2 over TLS uses the "h2" protocol identifier.
     if (socket.alpnProtocol === 'h2') this.handOn(socket)
     else if (otherProtocol !== undefined) handToOther(socket, otherProtocol)

@@ -115,12 +115,13 @@ export function clientTlsOptions(options: ClientTlsOptions, host: string): NodeC
   }
 }
 
-/** Node's options for a server; `offersHttp1` when it has someone else for the rest. */
+/** Node's options for a server; throws for keys that cannot be used. `offersHttp1`: as it says. */
 export function serverTlsOptions(
   options: ServerTlsOptions,
   offersHttp1: boolean,
 ): NodeServerOptions {
   const requestCert = options.requestClientCert ?? false
+  secureContext(options)
   return {
     ...nodeIdentity(options),
     requestCert,
