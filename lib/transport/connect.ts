@@ -7,7 +7,6 @@ import {
 } from './client-transport.ts'
 import { parseTransportAddress, type TransportAddress } from './io/address.ts'
 import { connectSocket, type ConnectSocketOptions } from './io/connect.ts'
-import { type FrameTraceOptions, traceFrames } from './io/trace.ts'
 import type { ClientTlsOptions } from './io/tls.ts'
 
 /** How {@link connect} goes about it. */
@@ -20,8 +19,6 @@ export interface ConnectOptions extends ClientTransportOptions {
   readonly localAddress?: string
   /** An open stream to the address, such as a proxy's tunnel, instead of dialling. */
   readonly socket?: ConnectSocketOptions['socket']
-  /** Prints each frame in both directions. */
-  readonly trace?: FrameTraceOptions
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 20_000
@@ -72,8 +69,7 @@ export async function connect(
       listener,
     })
     options.signal?.addEventListener('abort', onAbort)
-    const events = transport.start()
-    wire.start(options.trace === undefined ? events : traceFrames(wire, events, options.trace))
+    wire.start(transport.start())
     if (options.signal?.aborted) onAbort()
   })
 }

@@ -11,7 +11,6 @@ import {
 } from './io/listen.ts'
 import { peerOf } from './io/peer.ts'
 import { SocketWire } from './io/socket-wire.ts'
-import { type FrameTraceOptions, traceFrames } from './io/trace.ts'
 import type { Peer } from './io/wire.ts'
 import { ServerTransport, type ServerTransportOptions } from './server-transport.ts'
 
@@ -22,8 +21,6 @@ export interface Http2ServerOptions extends Omit<ServerTransportOptions, 'onEnde
   readonly onConnectionEnded?: (transport: ServerTransport, cause: Error) => void
   /** A connection was lost before it spoke HTTP/2, or accepting failed. Nothing must be done. */
   readonly onError?: (error: Error) => void
-  /** Prints each frame in both directions. */
-  readonly trace?: FrameTraceOptions
 }
 
 /** How to listen; see {@link ListenSocketOptions}. */
@@ -108,8 +105,7 @@ export class Http2Server {
     })
     this.transports.add(transport)
     options.onConnection?.(transport)
-    const events = transport.start()
-    wire.start(options.trace === undefined ? events : traceFrames(wire, events, options.trace))
+    wire.start(transport.start())
     if (this.stopping === 'gracefully') transport.drain('graceful_stop')
     else if (this.stopping === 'now') transport.close('the server was stopped')
     return transport

@@ -634,9 +634,9 @@ function isThenable<T>(value: unknown): value is Promise<T> {
 function iteratorOf(
   responses: AsyncIterable<unknown> | Iterable<unknown>,
 ): AsyncIterator<unknown> | Iterator<unknown> {
-  const source = responses as Partial<AsyncIterable<unknown> & Iterable<unknown>>
-  const open = source[Symbol.asyncIterator] ?? source[Symbol.iterator]
-  if (typeof open === 'function') return open.call(responses)
+  const source = responses as (AsyncIterable<unknown> & Iterable<unknown>) | null
+  if (typeof source?.[Symbol.asyncIterator] === 'function') return source[Symbol.asyncIterator]()
+  if (typeof source?.[Symbol.iterator] === 'function') return source[Symbol.iterator]()
   throw new RpcError(
     Code.Internal,
     `a streaming handler returned ${typeof responses}, want an iterable of responses`,

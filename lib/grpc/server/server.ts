@@ -14,7 +14,6 @@ import {
   type ServerTransport,
   type Stream,
   type StreamHandler,
-  type FrameTraceOptions,
   type TransportAddress,
 } from '../../transport/index.ts'
 import { chainInterceptors, type Interceptor, type InterceptorNext } from '../call/interceptor.ts'
@@ -54,8 +53,6 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly stats?: StatsHandler
   /** Hears of faults that no caller sees. Default: silent. */
   readonly logger?: Logger
-  /** Prints each frame of every connection. */
-  readonly trace?: FrameTraceOptions
   readonly clock?: Clock
 }
 
