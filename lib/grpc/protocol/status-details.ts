@@ -1,0 +1,3 @@
+export interface StatusDetail {
+  readonly '@type': string
+}
