@@ -1,5 +1,6 @@
 // The memory that flushes are encoded into, shared by all connections of the process: a connection
 // takes a slab to flush and gives it back, so an idle one holds none.
+import type { Slabs } from './wire.ts'
 
 /** Size of a slab, octets. */
 export const SLAB_BYTES: number = 64 * 1024
@@ -24,3 +25,6 @@ export function giveSlab(slab: Buffer): void {
 export function keptSlabs(): number {
   return kept.length
 }
+
+/** The pool as connections are handed it. */
+export const slabPool: Slabs = { take: takeSlab, give: giveSlab, slabBytes: SLAB_BYTES }

@@ -149,6 +149,12 @@ export class SocketWire implements Wire, FlushTarget {
     this.fail(error)
   }
 
+  /** Destroys the socket; `closed` will say why. For faults of our own, found while it was busy. */
+  public fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error))
+    this.destroy()
+  }
+
   /** Octets that the socket has read into `buf[0, end)`, borrowed. For the static read buffer. */
   public read(buf: Buffer, end: number): void {
     if (this.phase === Phase.Open) {
@@ -224,11 +230,6 @@ export class SocketWire implements Wire, FlushTarget {
     this.socket.on('data', onData)
     this.socket.on('drain', onDrain)
     if (this.isPaused) this.socket.pause()
-  }
-
-  private fail(error: unknown): void {
-    this.failure ??= error instanceof Error ? error : new Error(String(error))
-    this.destroy()
   }
 
   private destroy(): void {
