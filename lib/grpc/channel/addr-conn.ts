@@ -215,7 +215,7 @@ export class AddrConn implements TransportOwner {
   }
 
   private updateState(change: SubConnState): void {
-    if (change.state === this.state || this.state === ConnectivityState.Shutdown) return
+    if (change.state === this.state) return
     this.state = change.state
     this.events.stateChanged(change)
   }

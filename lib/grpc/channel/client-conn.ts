@@ -250,7 +250,6 @@ export class ClientConn {
     return addrConn
   }
 
-  /** Picker first: whoever sees READY can pick. */
   private updateBalancerState({ state, picker }: BalancerState): void {
     this.pickerWrapper.updatePicker(picker)
     this.states.update(state)

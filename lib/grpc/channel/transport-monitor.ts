@@ -35,7 +35,6 @@ export class TransportMonitor implements TransportListener {
 
   public onGoAway(info: GoAwayInfo): void {
     this.connector.handleGoAway(info, this.keepaliveTimeMs)
-    if (this.goingAway) return
     this.goingAway = true
     this.transport?.closeGracefully()
     this.owner.transportGoingAway(this)

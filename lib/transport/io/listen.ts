@@ -206,8 +206,9 @@ class SocketListener implements Listener {
     socket.on('close', () => this.settle(socket))
     // With TLS it comes as tlsClientError; once handed on, it is the new owner's.
     socket.on('error', (error) => {
-      const isOurs = tls === undefined && this.pending.has(socket)
-      if (isOurs) this.report(new TransportClosed(name, error.message, error))
+      if (tls !== undefined || !this.pending.has(socket)) return
+      this.settle(socket)
+      this.report(new TransportClosed(name, error.message, error))
     })
   }
 

@@ -284,6 +284,40 @@ t.test('a connection that ends before it is handed over is as one that failed', 
   }
 })
 
+t.test('whenever it ends on its way to the channel, it is not taken for READY', async (t) => {
+  const ends: readonly ((transport: FakeTransport) => void)[] = [
+    (transport) => transport.lose(),
+    (transport) => transport.goAway(),
+  ]
+  for (const end of ends) {
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      const bench = new Bench('a:1')
+      bench.addrConn.connect()
+      const transport = bench.network.last.accept()
+      for (let n = 0; n < microtasks; n++) await Promise.resolve()
+      end(transport)
+      await settle()
+      t.match(bench.log.at(-1), /^(IDLE|TRANSIENT_FAILURE)/, `after ${microtasks} microtasks`)
+      t.equal(transport.closed, true)
+      await bench.assertQuiet(t)
+    }
+  }
+})
+
+t.test('a long list of addresses leaves no listeners behind', async (t) => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): unknown => warnings.push(warning)
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const bench = new Bench(...Array.from({ length: 30 }, (_, n) => `a:${n + 1}`))
+  bench.addrConn.connect()
+  await bench.refuseAll()
+  t.equal(bench.network.attempts.length, 30)
+  await settle()
+  t.strictSame(warnings, [])
+  await bench.assertQuiet(t)
+})
+
 t.test('too_many_pings doubles the keepalive time of the transports to come', async (t) => {
   const bench = new Bench('a:1')
   const first = await bench.ready()
@@ -407,8 +441,8 @@ t.test('IDLE: addresses are for the next attempt', async (t) => {
 })
 
 t.test('tearDown ends every state with SHUTDOWN, for good', async (t) => {
-  const states: Record<string, (bench: Bench) => Promise<unknown> | void> = {
-    IDLE: () => {},
+  const states: Record<string, (bench: Bench) => unknown> = {
+    IDLE: () => undefined,
     CONNECTING: (bench) => bench.addrConn.connect(),
     READY: (bench) => bench.ready(),
     TRANSIENT_FAILURE: async (bench) => {
