@@ -162,7 +162,6 @@ export class Reader implements FrameHandler {
     }
     const dataBytes = flowBytes - padBytes
     this.streams.budget.heldBytes += dataBytes
-    stream.state = state as StreamState
     if (endStream) stream.recvPhase = HalfPhase.Done
     if (padBytes > 0) this.streams.creditPadding(stream, padBytes)
     stream.contentRemaining = contentAfter(stream.contentRemaining, dataBytes)
@@ -173,14 +172,21 @@ export class Reader implements FrameHandler {
     return stream
   }
 
-  /** END_STREAM: all data was delivered. */
+  /** END_STREAM, and all before it was delivered. */
   private finishPeerHalf(stream: Stream): void {
     if (!isContentComplete(stream.contentRemaining)) {
       this.host.streamFault(stream.id, ErrorCode.PROTOCOL_ERROR, 'content_length_short')
       return
     }
-    stream.handler.onEnd()
-    if (stream.state === StreamState.ClosedByEnd) this.streams.peerEnded(stream)
+    const state = nextState(stream.state, StreamInput.RecvDataEnd) as StreamState
+    if (state === StreamState.ClosedByEnd) {
+      stream.handler.onEnd()
+      this.streams.endedWell(stream)
+    } else {
+      // The owner may answer to the end at once, and so close the stream.
+      stream.state = state
+      stream.handler.onEnd()
+    }
   }
 
   // ── header blocks
@@ -282,7 +288,6 @@ export class Reader implements FrameHandler {
       this.host.streamFault(stream.id, verdict.code || ErrorCode.PROTOCOL_ERROR, token as string)
       return
     }
-    stream.state = state as StreamState
     stream.recvPhase = verdict.phase
     stream.handler.onHeaders(this.checker.block, verdict.kind, endStream)
     if (endStream && !stream.closed) this.finishPeerHalf(stream)
