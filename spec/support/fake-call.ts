@@ -6,7 +6,7 @@ import type { PendingPick } from '../../lib/grpc/channel/picker-wrapper.ts'
 
 /** Logs the address that it got, or the status that it failed with. */
 export class FakeCall implements PendingPick {
-  public readonly method = '/spec.Service/Method'
+  public readonly path = '/spec.Service/Method'
   public readonly waitForReady: boolean
   public readonly log: string[] = []
   public onPickDone: ((outcome: PickOutcome) => void) | undefined

@@ -1,7 +1,11 @@
 // What a channel needs of a transport: a connection that is ready, and how to get one.
 import type { Address } from '../../naming/index.ts'
-import { ErrorCode, type Peer, type StreamHandler } from '../../transport/index.ts'
-import type { KeepaliveOptions } from '../../transport/options.ts'
+import {
+  ErrorCode,
+  type KeepaliveOptions,
+  type Peer,
+  type StreamHandler,
+} from '../../transport/index.ts'
 
 export { ErrorCode, type KeepaliveOptions, type Peer, type StreamHandler }
 

@@ -179,7 +179,7 @@ t.test('parked calls go in the order they came, and may cancel each other', asyn
   const order: string[] = []
   const calls = ['first', 'second', 'third'].map((name) => {
     const call: PendingPick = {
-      method: name,
+      path: name,
       waitForReady: false,
       onPickDone: undefined,
       latestFailure: undefined,
