@@ -10,7 +10,7 @@ import {
 } from '../../../lib/balancer/index.ts'
 import { Serializer } from '../../../lib/base/serializer.ts'
 import { Code, codeName, type Status } from '../../../lib/base/status.ts'
-import type { ChannelTransport } from '../../../lib/grpc/channel/client-transport-contract.ts'
+import type { ChannelTransport } from '../../../lib/grpc/channel/channel-transport.ts'
 import { type PendingPick, PickerWrapper } from '../../../lib/grpc/channel/picker-wrapper.ts'
 import { ProcessHold } from '../../../lib/grpc/channel/process-hold.ts'
 import { FakeClock } from '../../../lib/testing/index.ts'
