@@ -1,6 +1,13 @@
 // Writes the JavaScript of a message type's decoder, which builds plain objects of one shape. The
 // text is compiled by message-codec.ts, which provides wire-reader.ts as `$name`.
-import { isNumeric, oneofNames, quote, type References, tagOf } from './compile-encoder.ts'
+import {
+  isNumeric,
+  oneofNames,
+  propertyText,
+  quote,
+  type References,
+  tagOf,
+} from './compile-encoder.ts'
 import { EnumSchema, type FieldSchema, MessageSchema, type ScalarType } from './schema.ts'
 import type { LongFactory } from './wire-reader.ts'
 
@@ -123,7 +130,7 @@ class DecoderWriter {
       "if (endTag !== 0 ? !ended : r.pos !== end) throw $malformed(endTag !== 0 ? 'a group without its end' : 'a field beyond the end of its message')",
       ...required.map(
         (field) =>
-          `if (m[${quote(field.name)}] === undefined) throw $missingField(${quote(name)}, ${quote(field.name)})`,
+          `if (${propertyText(field.name)} === undefined) throw $missingField(${quote(name)}, ${quote(field.name)})`,
       ),
       'return m',
       '}',
@@ -207,7 +214,9 @@ class DecoderWriter {
     if (field.cardinality === 'repeated') return this.repeatedCases(field)
     const target = `m[${quote(field.name)}]`
     const value =
-      field.type instanceof MessageSchema ? this.readMessage(field, target) : this.read(field)
+      field.type instanceof MessageSchema
+        ? this.readMessage(field, propertyText(field.name))
+        : this.read(field)
     return [`case ${this.tag(field)}:`, ...this.oneofSwitch(field), `${target} = ${value}`, 'break']
   }
 
@@ -224,8 +233,7 @@ class DecoderWriter {
   }
 
   private repeatedCases(field: FieldSchema): string[] {
-    const target = `m[${quote(field.name)}]`
-    const list = this.options.defaults ? target : `(${target} ??= [])`
+    const list = this.container(field, '[]')
     const one =
       field.type instanceof MessageSchema ? this.readMessage(field, 'undefined') : this.read(field)
     const lines = [`case ${this.tag(field)}:`, `${list}.push(${one})`, 'break']
@@ -243,7 +251,6 @@ class DecoderWriter {
   }
 
   private mapCase(field: FieldSchema): string[] {
-    const target = `m[${quote(field.name)}]`
     const keyField: FieldSchema = {
       ...field,
       number: 1,
@@ -268,10 +275,16 @@ class DecoderWriter {
       '}',
       "if (r.pos !== stop) throw $malformed('a map entry beyond the end of its field')",
       absent,
-      `$setEntry(${this.options.defaults ? target : `(${target} ??= {})`}, String(key), value)`,
+      `$setEntry(${this.container(field, '{}')}, String(key), value)`,
       'break',
       '}',
     ]
+  }
+
+  /** A list or map, made when defaults did not. */
+  private container(field: FieldSchema, empty: string): string {
+    const there = propertyText(field.name)
+    return this.options.defaults ? there : `(${there} ?? (m[${quote(field.name)}] = ${empty}))`
   }
 
   private reference(schema: EnumSchema | MessageSchema): number {
@@ -284,7 +297,7 @@ class DecoderWriter {
       const members = this.schema.fields.filter((field) => field.oneof === oneof)
       // Merging: find the member that is set.
       const found = members.map(
-        (member) => `m[${quote(member.name)}] !== undefined ? ${quote(member.name)}`,
+        (member) => `${propertyText(member.name)} !== undefined ? ${quote(member.name)}`,
       )
       return `let set${index} = into === undefined ? '' : ${found.join(' : ')} : ''`
     })

@@ -168,7 +168,7 @@ class EncoderWriter {
     const scalar = this.scalar(field)
     const F = quote(field.name)
     const write = `${putTagText(tagOf(field.number, scalar.wireType))}; ${scalar.put('v')}`
-    this.add(`v = m[${F}]`)
+    this.add(`v = ${propertyText(field.name)}`)
     if (field.cardinality === 'required') {
       this.add(scalar.check('v', F), write)
       return
@@ -184,7 +184,7 @@ class EncoderWriter {
 
   private unbounded(field: FieldSchema): void {
     const F = quote(field.name)
-    this.add(`v = m[${F}]`)
+    this.add(`v = ${propertyText(field.name)}`)
     const required = field.cardinality === 'required'
     this.add(required ? '{' : 'if (v !== undefined && v !== null) {', ...this.oneofCheck(field))
     if (field.cardinality === 'map') this.map(field)
@@ -318,6 +318,12 @@ class EncoderWriter {
       `${set} = ${F}`,
     ]
   }
+}
+
+/** Reads a property of `m`. Names that every object inherits count only when they are its own. */
+export function propertyText(name: string): string {
+  const F = quote(name)
+  return name in Object.prototype ? `(Object.hasOwn(m, ${F}) ? m[${F}] : undefined)` : `m[${F}]`
 }
 
 /** The tag of a field, as an unsigned number. */
