@@ -8,6 +8,8 @@ import {
 import { parseTransportAddress, type TransportAddress } from './io/address.ts'
 import { connectSocket, type ConnectSocketOptions } from './io/connect.ts'
 import type { ClientTlsOptions } from './io/tls.ts'
+import { type TraceSink, traceWire } from './io/trace.ts'
+import type { Peer } from './io/wire.ts'
 
 /** How {@link connect} goes about it. */
 export interface ConnectOptions extends ClientTransportOptions {
@@ -19,6 +21,8 @@ export interface ConnectOptions extends ClientTransportOptions {
   readonly localAddress?: string
   /** An open stream to the address, such as a proxy's tunnel, instead of dialling. */
   readonly socket?: ConnectSocketOptions['socket']
+  /** Looks at all octets; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 20_000
@@ -63,13 +67,15 @@ export async function connect(
       },
     }
     const onAbort = (): void => transport.close('the attempt to connect was given up')
-    const transport = new ClientTransport(wire, peer, {
+    const traced = options.trace === undefined ? undefined : traceWire(wire, options.trace(peer))
+    const transport = new ClientTransport(traced?.wire ?? wire, peer, {
       ...options,
       handshakeTimeoutMs: Math.min(leftMs, options.handshakeTimeoutMs ?? leftMs),
       listener,
     })
     options.signal?.addEventListener('abort', onAbort)
-    wire.start(transport.start())
+    const events = transport.start()
+    wire.start(traced?.tap(events) ?? events)
     if (options.signal?.aborted) onAbort()
   })
 }

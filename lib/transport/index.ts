@@ -13,6 +13,7 @@ export { formatTransportAddress, parseTransportAddress, type TransportAddress } 
 export { type ListenDescriptor, type Listener, ListenError } from './io/listen.ts'
 export { AlpnError, type ClientTlsOptions, type ServerTlsOptions } from './io/tls.ts'
 export { TransportClosed, TransportUsageError } from './errors.ts'
+export { type TraceFramesOptions, type TraceSink, traceFrames } from './io/trace.ts'
 export type { Peer, PeerCertificate, PeerTls, Slabs, Wire, WireEvents } from './io/wire.ts'
 export type { ConnectionOptions, KeepaliveOptions, ServerConnectionOptions } from './options.ts'
 export {

@@ -6,6 +6,9 @@ import { FakeClock } from '../../lib/testing/index.ts'
 import { FakeCall } from '../support/fake-call.ts'
 import { FakeNetwork, type FakeTransport, settle } from '../support/fake-network.ts'
 
+/** Handed through as it is. */
+const OPAQUE = { tls: {} }
+
 class Bench {
   public readonly clock = new FakeClock()
   public readonly network = new FakeNetwork()
@@ -390,7 +393,7 @@ t.test('a cancelled call gets nothing', async (t) => {
 
 t.test('credentials, keepalive, backoff and time-out reach the connection', async (t) => {
   const bench = new Bench({
-    credentials: 'opaque',
+    credentials: OPAQUE,
     keepalive: { timeMs: 30_000 },
     backoff: { baseMs: 5 },
     minConnectTimeoutMs: 100,
@@ -401,7 +404,7 @@ t.test('credentials, keepalive, backoff and time-out reach the connection', asyn
   t.strictSame(bench.network.last.options, {
     deadlineMs: 100,
     authority: 'override',
-    credentials: 'opaque',
+    credentials: OPAQUE,
     keepalive: { timeMs: 30_000 },
   })
   await bench.refuse()

@@ -5,7 +5,7 @@ import type {
   ChannelTransport,
   GoAwayInfo,
   TransportListener,
-} from './client-transport-contract.ts'
+} from './channel-transport.ts'
 import type { Connector } from './connector.ts'
 
 /** Who owns the monitored transport. */

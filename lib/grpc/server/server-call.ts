@@ -450,6 +450,8 @@ export class ServerCall
     if (this.over) return
     const error = status instanceof RpcError ? status : undefined
     const sent = error?.toStatus() ?? (status as Status)
+    // From here on the stream's end is the call's own.
+    this.over = true
     this.putStatus(sent, detailsBin)
     this.end(error)
     // The answer is complete; the rest of the request is not wanted.
@@ -515,7 +517,7 @@ export class ServerCall
   }
 
   private putHeaders(): void {
-    if (this.headersSent || this.over) return
+    if (this.headersSent) return
     const fields = this.template().headers(this.headerMetadata)
     this.headersSent = true
     this.stream.headers(fields, false)

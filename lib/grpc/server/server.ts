@@ -14,6 +14,8 @@ import {
   type ServerTransport,
   type Stream,
   type StreamHandler,
+  type Peer,
+  type TraceSink,
   type TransportAddress,
 } from '../../transport/index.ts'
 import { chainInterceptors, type Interceptor, type InterceptorNext } from '../call/interceptor.ts'
@@ -53,6 +55,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly stats?: StatsHandler
   /** Hears of faults that no caller sees. Default: silent. */
   readonly logger?: Logger
+  /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
   readonly clock?: Clock
 }
 

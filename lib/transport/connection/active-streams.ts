@@ -109,7 +109,7 @@ export class ActiveStreams implements StreamHost, WriterHost {
 
   /** Both halves have ended, the peer's last; the owner has heard all of it. */
   public endedWell(stream: Stream): void {
-    if (!stream.closed) this.retire(stream, StreamState.ClosedByEnd, ENDED_WELL)
+    this.retire(stream, StreamState.ClosedByEnd, ENDED_WELL)
   }
 
   /** RST_STREAM from the peer. */

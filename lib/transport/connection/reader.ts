@@ -178,15 +178,11 @@ export class Reader implements FrameHandler {
       this.host.streamFault(stream.id, ErrorCode.PROTOCOL_ERROR, 'content_length_short')
       return
     }
-    const state = nextState(stream.state, StreamInput.RecvDataEnd) as StreamState
-    if (state === StreamState.ClosedByEnd) {
-      stream.handler.onEnd()
-      this.streams.endedWell(stream)
-    } else {
-      // The owner may answer to the end at once, and so close the stream.
-      stream.state = state
-      stream.handler.onEnd()
-    }
+    stream.state = nextState(stream.state, StreamInput.RecvDataEnd) as StreamState
+    const isOver = stream.closed
+    // The owner may answer to the end at once, and so close a stream that was not over.
+    stream.handler.onEnd()
+    if (isOver) this.streams.endedWell(stream)
   }
 
   // ── header blocks

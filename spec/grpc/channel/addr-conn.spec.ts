@@ -7,6 +7,9 @@ import { FakeClock } from '../../../lib/testing/index.ts'
 import { ErrorCode } from '../../../lib/transport/index.ts'
 import { FakeNetwork, type FakeTransport, settle } from '../../support/fake-network.ts'
 
+/** Handed through as it is. */
+const SECRET = { tls: {} }
+
 const KEEPALIVE_MS = 60_000
 
 function list(...addresses: string[]): Address[] {
@@ -26,7 +29,7 @@ class Bench {
       clock: this.clock,
       random: () => 0.5,
       authority: 'spec',
-      credentials: 'secret',
+      credentials: SECRET,
       keepalive: { timeMs: KEEPALIVE_MS, timeoutMs: 1000 },
     })
     this.addrConn = new AddrConn(list(...addresses), this.connector, {
@@ -101,7 +104,7 @@ t.test('the connector gets the channel’s options and one deadline for all addr
     t.strictSame(options, {
       deadlineMs: 20_500,
       authority: 'spec',
-      credentials: 'secret',
+      credentials: SECRET,
       keepalive: { timeMs: KEEPALIVE_MS, timeoutMs: 1000 },
     })
   }
