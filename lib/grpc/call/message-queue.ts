@@ -1,5 +1,5 @@
-// Received messages between the wire and whoever reads them: pulled one by one, or by `for await`.
-// The iterator is written by hand: an async generator costs more than twice as much a message.
+// Received messages between the wire and whoever reads them: pulled one by one, by `for await`, or
+// pushed. The iterator is written by hand: an async generator costs more than twice as much a message.
 
 /** What a queue tells its call. */
 export interface MessageQueueOwner {
@@ -17,11 +17,14 @@ interface Entry<T> {
 }
 
 interface Waiter<T> {
+  readonly promise: Promise<IteratorResult<T>>
   readonly resolve: (result: IteratorResult<T>) => void
   readonly reject: (error: Error) => void
 }
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined })
+/** Taken entries at the head that are worth the move of those behind them. */
+const COMPACT_FROM = 64
 
 /**
  * An ordered queue with one producer and one reader. What was pushed before the end is always
@@ -33,6 +36,8 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
   private head = 0
   private waiters: Waiter<T>[] = []
   private consumer: ((message: T) => void) | undefined
+  /** Who consumes waits for the end alone. */
+  private endWaiter: Waiter<T> | undefined
   private ended = false
   private failure: Error | undefined
 
@@ -45,20 +50,22 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this.waiters.length > 0 || this.consumer !== undefined
   }
 
+  /** Messages that nobody has taken. */
+  public get length(): number {
+    return this.entries.length - this.head
+  }
+
   public push(message: T, wireBytes: number): void {
     if (this.ended) return
-    if (this.consumer !== undefined) {
-      this.owner.messageTaken(wireBytes)
-      this.consumer(message)
-      return
-    }
     const waiter = this.waiters.shift()
-    if (waiter === undefined) {
+    if (waiter !== undefined) waiter.resolve({ done: false, value: message })
+    else if (this.consumer !== undefined) this.consumer(message)
+    else {
       this.entries.push({ message, wireBytes })
       return
     }
+    // The owner may push the next one at once.
     this.owner.messageTaken(wireBytes)
-    waiter.resolve({ done: false, value: message })
   }
 
   /** No message follows; with `failure` that is why. */
@@ -66,11 +73,16 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.ended) return
     this.ended = true
     this.failure = failure
-    const waiters = this.waiters
+    const { waiters, endWaiter } = this
     this.waiters = []
+    if (endWaiter !== undefined) waiters.push(endWaiter)
     for (const waiter of waiters) {
       if (this.failure === undefined) waiter.resolve(DONE)
-      else waiter.reject(this.takeFailure() as Error)
+      else {
+        // Who has stopped looking must not kill the process.
+        waiter.promise.catch(ignore)
+        waiter.reject(this.takeFailure() as Error)
+      }
     }
   }
 
@@ -83,10 +95,10 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     }
     if (this.failure !== undefined) return Promise.reject(this.takeFailure())
     if (this.ended) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => {
-      this.waiters.push({ resolve, reject })
-      this.owner.readerWaits()
-    })
+    const waiter = createWaiter<T>()
+    this.waiters.push(waiter)
+    this.owner.readerWaits()
+    return waiter.promise
   }
 
   /**
@@ -95,38 +107,37 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
    * leaving a loop does, and rejects.
    */
   public async consume(onMessage: (message: T) => void): Promise<void> {
-    while (this.head < this.entries.length) {
-      const { value } = await this.next()
-      await this.guarded(onMessage, value as T)
-    }
-    if (this.ended) {
-      await this.next()
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      this.waiters.push({ resolve: () => resolve(), reject })
-      this.consumer = (message) => {
-        try {
-          onMessage(message)
-        } catch (thrown) {
-          reject(thrown)
-          void this.return()
-        }
+    let thrown: { readonly error: unknown } | undefined
+    const consumer = (message: T): void => {
+      if (thrown !== undefined) return
+      try {
+        onMessage(message)
+      } catch (error) {
+        thrown = { error }
+        void this.return()
       }
-      this.owner.readerWaits()
-    })
+    }
+    while (this.length > 0 && thrown === undefined) {
+      const { message, wireBytes } = this.entries[this.head] as Entry<T>
+      this.advance()
+      consumer(message)
+      this.owner.messageTaken(wireBytes)
+    }
+    this.consumer = consumer
+    // At the end this read is done; until then the consumer takes every message before it.
+    if (thrown === undefined) await this.untilEnd()
+    if (thrown !== undefined) throw (thrown as { readonly error: unknown }).error
   }
 
   /** The reader leaves: what is queued is dropped, its credit returned. */
   public return(): Promise<IteratorResult<T>> {
     const left = !this.ended
-    for (let i = this.head; i < this.entries.length; i++) {
-      this.owner.messageTaken(this.entries[i]!.wireBytes)
-    }
+    const { entries, head } = this
     this.entries = []
     this.head = 0
-    this.failure = undefined
     this.end()
+    this.failure = undefined
+    for (let i = head; i < entries.length; i++) this.owner.messageTaken(entries[i]!.wireBytes)
     if (left) this.owner.readerLeft()
     return Promise.resolve(DONE)
   }
@@ -135,21 +146,27 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this
   }
 
-  private async guarded(onMessage: (message: T) => void, message: T): Promise<void> {
-    try {
-      onMessage(message)
-    } catch (thrown) {
-      await this.return()
-      throw thrown
+  private async untilEnd(): Promise<void> {
+    if (this.ended) {
+      await this.next()
+      return
     }
+    const waiter = createWaiter<T>()
+    this.endWaiter = waiter
+    this.owner.readerWaits()
+    await waiter.promise
   }
 
   private advance(): void {
     this.entries[this.head] = undefined as unknown as Entry<T>
     this.head++
-    if (this.head < this.entries.length) return
-    this.entries = []
-    this.head = 0
+    if (this.head === this.entries.length) {
+      this.entries = []
+      this.head = 0
+    } else if (this.head >= COMPACT_FROM && this.head * 2 >= this.entries.length) {
+      this.entries.splice(0, this.head)
+      this.head = 0
+    }
   }
 
   private takeFailure(): Error | undefined {
@@ -158,3 +175,15 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return failure
   }
 }
+
+function createWaiter<T>(): Waiter<T> {
+  let resolve!: Waiter<T>['resolve']
+  let reject!: Waiter<T>['reject']
+  const promise = new Promise<IteratorResult<T>>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject }
+}
+
+function ignore(): void {}
