@@ -115,16 +115,17 @@ export type ChatHandler = (
   call: ServerCallContext,
 ) => AsyncIterable<Bytes>
 
-/** A server of ours at `target`. */
+/** A server of ours at `target`; by default at a port that the system chooses. */
 export async function ourServer(
   t: Test,
   handlers: InteropHandlers = {},
   options: ServerOptions = {},
   listening: ServerListenOptions = {},
+  address = '127.0.0.1:0',
 ): Promise<{ readonly server: Server; readonly target: string }> {
   const server = new Server(options).register(Interop, { ...echoes, ...handlers })
   t.teardown(() => server.stop())
-  const { port } = await server.listen('127.0.0.1:0', listening)
+  const { port } = await server.listen(address, listening)
   return { server, target: `127.0.0.1:${port}` }
 }
 
