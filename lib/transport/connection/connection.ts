@@ -113,7 +113,10 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       maxBufferedBytes,
       this,
     )
-    const encoder = new HpackEncoder({ maxTableBytes: options.maxEncoderTableBytes })
+    const encoder = new HpackEncoder({
+      maxTableBytes: options.maxEncoderTableBytes,
+      rememberLists: true,
+    })
     const sendWindow = new SendWindow(DEFAULT_WINDOW_BYTES)
     this.writer = new LoopyWriter(this.out, encoder, sendWindow, options, this.streams)
     this.streams.useWriter(this.writer)

@@ -126,7 +126,8 @@ export class Stream {
 
   /**
    * Sends the first final header block. `extraFields` follow `fields` in the same block: a list that
-   * is reused for many streams stays one object, which the encoder remembers.
+   * is reused for many streams stays one object, which the encoder remembers by its identity. Do not
+   * change a list after it was given.
    */
   public headers(
     fields: readonly string[],
