@@ -134,11 +134,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       clock,
       options.growWindows,
     )
-    this.assembler = new HeaderAssembler(
-      options.headerTableBytes,
-      options.maxHeaderListBytes,
-      options.maxHeaderFields,
-    )
+    this.assembler = new HeaderAssembler(options.maxHeaderListBytes, options.maxHeaderFields)
     this.reader = new Reader(this, {
       role,
       streams: this.streams,
