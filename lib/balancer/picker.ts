@@ -6,7 +6,7 @@ import type { SubConn } from './sub-conn.ts'
 /** What a picker may know of a call. Valid only until `pick` returns. */
 export interface PickInfo {
   /** As on the wire: `/package.Service/Method`. */
-  readonly method: string
+  readonly path: string
 }
 
 /** How a picked call ended. */

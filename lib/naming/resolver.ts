@@ -8,7 +8,7 @@ import type { Target } from './target.ts'
 
 /** Where a connection can go. Immutable. */
 export interface Address {
-  /** `host:port`, `[v6]:port`, `unix:/path`, or `unix:` + NUL + name for an abstract socket. */
+  /** `host:port`, `[v6]:port`, `unix:path` or `unix-abstract:name`. */
   readonly address: string
   /** Name for TLS and `:authority`, where it is not the channel's. */
   readonly serverName?: string

@@ -5,11 +5,12 @@ import { SETTLED_RESOLVER } from './static.ts'
 import type { Target } from './target.ts'
 
 /** Scheme `unix`. */
-export const unixResolver: ResolverBuilder = unixBuilder('unix', (target) => target.path)
+export const unixResolver: ResolverBuilder = unixBuilder('unix', ({ path }) => path)
 
 /** Scheme `unix-abstract`: a name in Linux's abstract namespace. */
-export const unixAbstractResolver: ResolverBuilder = unixBuilder('unix-abstract', (target) =>
-  target.endpoint === '' ? '' : `\0${target.endpoint}`,
+export const unixAbstractResolver: ResolverBuilder = unixBuilder(
+  'unix-abstract',
+  ({ endpoint }) => endpoint,
 )
 
 function unixBuilder(scheme: string, pathOf: (target: Target) => string): ResolverBuilder {
@@ -20,7 +21,7 @@ function unixBuilder(scheme: string, pathOf: (target: Target) => string): Resolv
       if (target.authority !== '' || path === '' || path === '/') {
         throw new Error(`unix_target: got ${target.text}, want ${scheme}:path without an authority`)
       }
-      cc.newAddress([{ address: `unix:${path}` }])
+      cc.newAddress([{ address: `${scheme}:${path}` }])
       return SETTLED_RESOLVER
     },
     // A socket's path is no host name; grpc-go says localhost too.

@@ -1,14 +1,15 @@
 // connect: from an address to a client transport that is ready, under one deadline.
 import { systemClock } from '../base/clock.ts'
 import {
-  type ClientTransportListener,
   ClientTransport,
+  type ClientTransportListener,
   type ClientTransportOptions,
 } from './client-transport.ts'
 import { parseTransportAddress, type TransportAddress } from './io/address.ts'
-import { connectSocket, type ConnectSocketOptions } from './io/connect.ts'
-import { type FrameTraceOptions, traceFrames } from './io/trace.ts'
+import { type ConnectSocketOptions, connectSocket } from './io/connect.ts'
 import type { ClientTlsOptions } from './io/tls.ts'
+import { type TraceSink, traceWire } from './io/trace.ts'
+import type { Peer } from './io/wire.ts'
 
 /** How {@link connect} goes about it. */
 export interface ConnectOptions extends ClientTransportOptions {
@@ -20,8 +21,8 @@ export interface ConnectOptions extends ClientTransportOptions {
   readonly localAddress?: string
   /** An open stream to the address, such as a proxy's tunnel, instead of dialling. */
   readonly socket?: ConnectSocketOptions['socket']
-  /** Prints each frame in both directions. */
-  readonly trace?: FrameTraceOptions
+  /** Looks at all octets; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 20_000
@@ -66,14 +67,15 @@ export async function connect(
       },
     }
     const onAbort = (): void => transport.close('the attempt to connect was given up')
-    const transport = new ClientTransport(wire, peer, {
+    const traced = options.trace === undefined ? undefined : traceWire(wire, options.trace(peer))
+    const transport = new ClientTransport(traced?.wire ?? wire, peer, {
       ...options,
       handshakeTimeoutMs: Math.min(leftMs, options.handshakeTimeoutMs ?? leftMs),
       listener,
     })
     options.signal?.addEventListener('abort', onAbort)
     const events = transport.start()
-    wire.start(options.trace === undefined ? events : traceFrames(wire, events, options.trace))
+    wire.start(traced?.tap(events) ?? events)
     if (options.signal?.aborted) onAbort()
   })
 }
@@ -83,4 +85,3 @@ function defined<T extends object>(object: T): { [K in keyof T]?: NonNullable<T[
   const entries = Object.entries(object).filter((entry) => entry[1] !== undefined)
   return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> }
 }
-

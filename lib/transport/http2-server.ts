@@ -11,7 +11,7 @@ import {
 } from './io/listen.ts'
 import { peerOf } from './io/peer.ts'
 import { SocketWire } from './io/socket-wire.ts'
-import { type FrameTraceOptions, traceFrames } from './io/trace.ts'
+import { type TraceSink, traceWire } from './io/trace.ts'
 import type { Peer } from './io/wire.ts'
 import { ServerTransport, type ServerTransportOptions } from './server-transport.ts'
 
@@ -22,8 +22,8 @@ export interface Http2ServerOptions extends Omit<ServerTransportOptions, 'onEnde
   readonly onConnectionEnded?: (transport: ServerTransport, cause: Error) => void
   /** A connection was lost before it spoke HTTP/2, or accepting failed. Nothing must be done. */
   readonly onError?: (error: Error) => void
-  /** Prints each frame in both directions. */
-  readonly trace?: FrameTraceOptions
+  /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
 }
 
 /** How to listen; see {@link ListenSocketOptions}. */
@@ -101,7 +101,8 @@ export class Http2Server {
 
   private serveWire(wire: SocketWire, peer: Peer): ServerTransport {
     const { options } = this
-    const transport = new ServerTransport(wire, peer, {
+    const traced = options.trace === undefined ? undefined : traceWire(wire, options.trace(peer))
+    const transport = new ServerTransport(traced?.wire ?? wire, peer, {
       ...options,
       onEnded: (ended, cause) => options.onConnectionEnded?.(ended, cause),
       onClosed: (gone) => this.forget(gone),
@@ -109,7 +110,7 @@ export class Http2Server {
     this.transports.add(transport)
     options.onConnection?.(transport)
     const events = transport.start()
-    wire.start(options.trace === undefined ? events : traceFrames(wire, events, options.trace))
+    wire.start(traced?.tap(events) ?? events)
     if (this.stopping === 'gracefully') transport.drain('graceful_stop')
     else if (this.stopping === 'now') transport.close('the server was stopped')
     return transport
@@ -140,4 +141,3 @@ export class Http2Server {
     await Promise.all(listeners.map((listener) => listener.close()))
   }
 }
-

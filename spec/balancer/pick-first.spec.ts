@@ -101,10 +101,13 @@ t.test('no addresses: the SubConn goes, calls fail, the state is refused', async
   t.equal(bench.policy.handleResolvedAddrs(addresses()), false)
   t.strictSame(bench.cc.takeLog(), ['removeSubConn', 'TRANSIENT_FAILURE'])
   t.match(bench.cc.pick(), { kind: 'fail', status: { message: /no addresses/ } })
-  t.strictSame(bench.move(ConnectivityState.Shutdown), [], 'the old SubConn is forgotten')
-
+  const old = bench.subConn
   bench.policy.handleResolvedAddrs(addresses('b:1'))
   t.strictSame(bench.cc.takeLog(), ['newSubConn b:1', 'connect'], 'still failing until READY')
+  bench.policy.handleSubConnStateChange(old, { state: ConnectivityState.Shutdown })
+  t.strictSame(bench.cc.takeLog(), [], 'the old SubConn is forgotten')
+  bench.policy.handleResolvedAddrs(addresses('b:1', 'c:1'))
+  t.strictSame(bench.cc.takeLog(), ['updateAddresses b:1,c:1'])
   t.strictSame(bench.move(ConnectivityState.Ready), ['READY'])
 })
 

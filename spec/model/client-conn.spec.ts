@@ -6,6 +6,9 @@ import { FakeClock } from '../../lib/testing/index.ts'
 import { FakeCall } from '../support/fake-call.ts'
 import { FakeNetwork, type FakeTransport, settle } from '../support/fake-network.ts'
 
+/** Handed through as it is. */
+const OPAQUE = { tls: {} }
+
 class Bench {
   public readonly clock = new FakeClock()
   public readonly network = new FakeNetwork()
@@ -300,6 +303,34 @@ t.test('30 minutes without a call: all is closed, and the next call starts afres
   await bench.assertQuiet(t)
 })
 
+t.test('a channel that idles while it fails starts with hope again', async (t) => {
+  const bench = new Bench({ idleTimeoutMs: 500 })
+  bench.conn.connect()
+  await bench.resolve('a:1')
+  await bench.refuse()
+  await bench.advance(500)
+  t.equal(bench.conn.getState(), 'IDLE')
+  const call = bench.call()
+  t.strictSame(call.log, [])
+  await settle()
+  await bench.accept()
+  t.strictSame(call.log, ['a:1'])
+  await bench.assertQuiet(t)
+})
+
+t.test('a connection that is over is forgotten', async (t) => {
+  const bench = new Bench()
+  bench.call()
+  await bench.resolve('a:1')
+  const transport = await bench.accept()
+  transport.openStream()
+  await bench.resolve()
+  t.equal(bench.conn['addrConns'].size, 1, 'its call is to finish')
+  transport.endStream()
+  t.equal(bench.conn['addrConns'].size, 0)
+  await bench.assertQuiet(t)
+})
+
 t.test('a channel that idles and wakes in one turn forgets the earlier life', async (t) => {
   const bench = new Bench({ idleTimeoutMs: 1000 })
   bench.conn.connect()
@@ -362,7 +393,7 @@ t.test('a cancelled call gets nothing', async (t) => {
 
 t.test('credentials, keepalive, backoff and time-out reach the connection', async (t) => {
   const bench = new Bench({
-    credentials: 'opaque',
+    credentials: OPAQUE,
     keepalive: { timeMs: 30_000 },
     backoff: { baseMs: 5 },
     minConnectTimeoutMs: 100,
@@ -373,7 +404,7 @@ t.test('credentials, keepalive, backoff and time-out reach the connection', asyn
   t.strictSame(bench.network.last.options, {
     deadlineMs: 100,
     authority: 'override',
-    credentials: 'opaque',
+    credentials: OPAQUE,
     keepalive: { timeMs: 30_000 },
   })
   await bench.refuse()

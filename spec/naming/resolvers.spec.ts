@@ -42,7 +42,7 @@ const FIXED: readonly (readonly [target: string, addresses: readonly string[]])[
   ['unix:a/b', ['unix:a/b']],
   ['unix:/a/b', ['unix:/a/b']],
   ['unix:///a/b', ['unix:/a/b']],
-  ['unix-abstract:name', ['unix:\0name']],
+  ['unix-abstract:name', ['unix-abstract:name']],
   ['dns:///1.2.3.4', ['1.2.3.4:443']],
   ['dns:///1.2.3.4:80', ['1.2.3.4:80']],
   ['[::1]:80', ['[::1]:80']],

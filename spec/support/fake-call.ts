@@ -1,12 +1,12 @@
 // A try of a call that keeps what it is told.
 import type { PickOutcome } from '../../lib/balancer/index.ts'
 import { codeName, type Status } from '../../lib/base/status.ts'
-import type { ChannelTransport } from '../../lib/grpc/channel/client-transport-contract.ts'
+import type { ChannelTransport } from '../../lib/grpc/channel/channel-transport.ts'
 import type { PendingPick } from '../../lib/grpc/channel/picker-wrapper.ts'
 
 /** Logs the address that it got, or the status that it failed with. */
 export class FakeCall implements PendingPick {
-  public readonly method = '/spec.Service/Method'
+  public readonly path = '/spec.Service/Method'
   public readonly waitForReady: boolean
   public readonly log: string[] = []
   public onPickDone: ((outcome: PickOutcome) => void) | undefined

@@ -6,7 +6,7 @@ import type {
   ConnectTransport,
   Stream,
   TransportListener,
-} from '../../lib/grpc/channel/client-transport-contract.ts'
+} from '../../lib/grpc/channel/channel-transport.ts'
 import type { Address } from '../../lib/naming/index.ts'
 import type { ErrorCode } from '../../lib/transport/index.ts'
 

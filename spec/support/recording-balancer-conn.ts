@@ -60,7 +60,7 @@ export class RecordingBalancerConn implements BalancerClientConn {
 
   /** What the newest picker says to a call. */
   public pick(): PickResult | undefined {
-    return this.latest?.picker.pick({ method: '/spec.Service/Method' })
+    return this.latest?.picker.pick({ path: '/spec.Service/Method' })
   }
 
   /** The lines since the last time. */

@@ -3,7 +3,7 @@
 import type { SubConn } from '../../balancer/index.ts'
 import type { Address } from '../../naming/index.ts'
 import type { AddrConn } from './addr-conn.ts'
-import type { ChannelTransport } from './client-transport-contract.ts'
+import type { ChannelTransport } from './channel-transport.ts'
 
 /** Owns its AddrConn. */
 export class AcBalancerWrapper implements SubConn {

@@ -12,7 +12,7 @@ import { backoffMs } from '../../base/backoff.ts'
 import type { Timer } from '../../base/clock.ts'
 import { Code, type Status } from '../../base/status.ts'
 import { type Address, sameAddress } from '../../naming/index.ts'
-import type { ChannelTransport } from './client-transport-contract.ts'
+import type { ChannelTransport } from './channel-transport.ts'
 import type { Connector } from './connector.ts'
 import { TransportMonitor, type TransportOwner } from './transport-monitor.ts'
 
@@ -215,7 +215,7 @@ export class AddrConn implements TransportOwner {
   }
 
   private updateState(change: SubConnState): void {
-    if (change.state === this.state || this.state === ConnectivityState.Shutdown) return
+    if (change.state === this.state) return
     this.state = change.state
     this.events.stateChanged(change)
   }

@@ -23,15 +23,28 @@ import {
   type ResolverBuilder,
   type ResolverState,
 } from '../../naming/index.ts'
+import type { ConnectionOptions, Peer, TraceSink } from '../../transport/index.ts'
+import type { Interceptor } from '../call/interceptor.ts'
+import type { CallOptions } from '../client/call-options.ts'
+import type { CallChannel } from '../client/client-call.ts'
+import type { CallCredentials, ChannelCredentials } from '../client/credentials.ts'
+import { type CallDefaults, MethodCaller } from '../client/invoke.ts'
+import type { BidiCall } from '../client/stream-call.ts'
+import { userAgent } from '../client/user-agent.ts'
+import { type Logger, silentLogger } from '../observe/logger.ts'
+import type { StatsHandler } from '../observe/stats.ts'
+import { type Compressor, Compressors } from '../protocol/compression.ts'
+import type { MethodDefinition } from '../protocol/method.ts'
 import { AddrConn } from './addr-conn.ts'
 import { channelAuthority } from './authority.ts'
 import { CcBalancerWrapper } from './cc-balancer-wrapper.ts'
 import { CcResolverWrapper } from './cc-resolver-wrapper.ts'
-import type {
-  ChannelTransport,
-  ConnectTransport,
-  KeepaliveOptions,
-} from './client-transport-contract.ts'
+import {
+  type ChannelTransport,
+  type ConnectTransport,
+  type KeepaliveOptions,
+  socketConnector,
+} from './channel-transport.ts'
 import {
   ConnectivityStateManager,
   type StateListener,
@@ -52,8 +65,8 @@ export interface ChannelOptions {
   readonly balancer?: string | BalancerBuilder
   /** The `:authority` of calls, and the name that TLS checks. Default: the target's. */
   readonly authority?: string
-  /** Handed to the connector as it is. */
-  readonly credentials?: unknown
+  /** TLS or not, and what proves who calls. Default: insecure. */
+  readonly credentials?: ChannelCredentials
   readonly keepalive?: KeepaliveOptions
   /** Between connection attempts, and between lookups that fail. */
   readonly backoff?: BackoffOptions
@@ -61,11 +74,27 @@ export interface ChannelOptions {
   readonly minConnectTimeoutMs?: number
   /** Time without a call after which connections are closed, ms; 0 for never. Default 30 min. */
   readonly idleTimeoutMs?: number
+  /** Put before our own name in user-agent. */
+  readonly userAgent?: string
+  /** Around every call; the first is the outermost. */
+  readonly interceptors?: readonly Interceptor[]
+  /** Defaults for every call. */
+  readonly callOptions?: CallOptions
+  /** The encodings that are spoken. Default: gzip, deflate, br. */
+  readonly compressors?: readonly Compressor[]
+  readonly stats?: StatsHandler
+  /** Hears of faults that no caller sees. Default: silent. */
+  readonly logger?: Logger
+  /** Windows, limits and deadlines of its connections. */
+  readonly connection?: ConnectionOptions
+  /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
 }
 
 /** What a channel is built upon. */
 export interface ChannelDependencies {
-  readonly connect: ConnectTransport
+  /** Default: real sockets. */
+  readonly connect?: ConnectTransport
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -74,10 +103,18 @@ const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60 * 1000
 const DEFAULT_BALANCER = 'pick_first'
 
 /** See above. Idle, without any I/O, until the first call or {@link ClientConn.connect}. */
-export class ClientConn {
+export class ClientConn implements CallChannel {
   /** As the user wrote it. */
   public readonly target: string
   public readonly authority: string
+  public readonly clock: Clock
+  /** Whether its connections use TLS. */
+  public readonly secure: boolean
+  public readonly callCredentials: CallCredentials | undefined
+  public readonly stats: StatsHandler | undefined
+  public readonly compressors: Compressors
+  private readonly callDefaults: CallDefaults
+  private readonly logger: Logger
   private readonly resolvable: ResolvableTarget
   private readonly balancerBuilder: BalancerBuilder
   private readonly serializer: Serializer = new Serializer()
@@ -92,8 +129,14 @@ export class ClientConn {
   private balancerWrapper: CcBalancerWrapper | undefined
 
   /** Throws when the target or the policy means nothing. */
-  public constructor(target: string, options: ChannelOptions, dependencies: ChannelDependencies) {
-    const { connect, clock = systemClock, random = systemRandom } = dependencies
+  public constructor(
+    target: string,
+    options: ChannelOptions = {},
+    dependencies: ChannelDependencies = {},
+  ) {
+    const { clock = systemClock, random = systemRandom } = dependencies
+    const connect =
+      dependencies.connect ?? socketConnector(clock, options.connection ?? {}, options.trace)
     const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options
     const hold = new ProcessHold(clock)
     this.target = target
@@ -110,6 +153,17 @@ export class ClientConn {
     this.states = new ConnectivityStateManager(clock, hold)
     this.pickerWrapper = new PickerWrapper(this.serializer, hold)
     this.idleness = new Idleness(clock, idleTimeoutMs, () => this.enterIdle())
+    this.clock = clock
+    this.secure = options.credentials?.tls !== undefined
+    this.callCredentials = options.credentials?.call
+    this.stats = options.stats
+    this.compressors = new Compressors(options.compressors)
+    this.logger = options.logger ?? silentLogger
+    this.callDefaults = {
+      userAgent: userAgent(options.userAgent),
+      interceptors: options.interceptors ?? [],
+      options: options.callOptions ?? {},
+    }
   }
 
   /** Whether the channel could carry a call now. */
@@ -139,6 +193,39 @@ export class ClientConn {
    */
   public waitForReady(limits: WaitLimits = {}): Promise<void> {
     return this.states.untilReady(() => this.connect(), limits)
+  }
+
+  /** One request, one response. Rejects with RpcError. */
+  public invoke<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    request: Req,
+    options?: CallOptions,
+  ): Promise<Res> {
+    return this.caller(method).unary(request, options)
+  }
+
+  /** A call of any kind as a stream: requests by `send` and `end`, responses by a loop over it. */
+  public newStream<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    options?: CallOptions,
+  ): BidiCall<Req, Res> {
+    return this.caller(method).stream(options)
+  }
+
+  /** What calls one method; clients keep one for each. `defaults` go before the channel's. */
+  public caller<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    defaults?: CallOptions,
+  ): MethodCaller<Req, Res> {
+    const { callDefaults } = this
+    const options =
+      defaults === undefined ? callDefaults.options : { ...callDefaults.options, ...defaults }
+    return new MethodCaller(this, { ...callDefaults, options }, method)
+  }
+
+  /** Tells the logger of a fault that no caller sees. */
+  public reportFault(where: string, error: unknown): void {
+    this.logger.error(`${where} failed`, error)
   }
 
   /**
@@ -250,7 +337,6 @@ export class ClientConn {
     return addrConn
   }
 
-  /** Picker first: whoever sees READY can pick. */
   private updateBalancerState({ state, picker }: BalancerState): void {
     this.pickerWrapper.updatePicker(picker)
     this.states.update(state)
@@ -263,4 +349,32 @@ function findBalancer(balancer: string | BalancerBuilder = DEFAULT_BALANCER): Ba
     throw new Error(`balancer_unknown: got "${String(balancer)}", want a registered policy`)
   }
   return builder
+}
+
+/** How {@link dial} goes about it. */
+export interface DialOptions extends ChannelOptions {
+  /** Resolves only when the channel is READY. */
+  readonly block?: boolean
+  /** For `block`: how long that may take, ms. Default: for ever. */
+  readonly blockTimeoutMs?: number
+}
+
+/**
+ * A channel to `target`, such as `dns:///host:port`, `host:port` or `unix:/path`. It connects with
+ * its first call; with `block` the result is a promise of a channel that is READY.
+ */
+export function dial(target: string, options: DialOptions & { block: true }): Promise<ClientConn>
+export function dial(target: string, options?: DialOptions): ClientConn
+export function dial(target: string, options: DialOptions = {}): ClientConn | Promise<ClientConn> {
+  const conn = new ClientConn(target, options)
+  if (options.block !== true) return conn
+  const { blockTimeoutMs } = options
+  const limits = blockTimeoutMs === undefined ? {} : { timeoutMs: blockTimeoutMs }
+  return conn.waitForReady(limits).then(
+    () => conn,
+    (error) => {
+      conn.close()
+      throw error
+    },
+  )
 }

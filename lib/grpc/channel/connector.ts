@@ -4,6 +4,7 @@ import type { BackoffOptions } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import type { Address } from '../../naming/index.ts'
+import type { ChannelCredentials } from '../client/credentials.ts'
 import {
   type ChannelTransport,
   type ConnectTransport,
@@ -11,7 +12,7 @@ import {
   type GoAwayInfo,
   type KeepaliveOptions,
   type TransportListener,
-} from './client-transport-contract.ts'
+} from './channel-transport.ts'
 
 /** What a {@link Connector} is made of. */
 export interface ConnectorOptions {
@@ -19,7 +20,7 @@ export interface ConnectorOptions {
   readonly clock: Clock
   readonly random: Random
   readonly authority: string
-  readonly credentials?: unknown
+  readonly credentials?: ChannelCredentials | undefined
   readonly keepalive?: KeepaliveOptions
   readonly backoff?: BackoffOptions
   /** Default 20,000. */

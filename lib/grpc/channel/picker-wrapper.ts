@@ -4,7 +4,7 @@ import type { Picker, PickInfo, PickOutcome, PickResult } from '../../balancer/i
 import type { Serializer } from '../../base/serializer.ts'
 import { Code, type Status } from '../../base/status.ts'
 import { restrictControlPlaneCode } from '../protocol/status-mapping.ts'
-import type { ChannelTransport } from './client-transport-contract.ts'
+import type { ChannelTransport } from './channel-transport.ts'
 import { CHANNEL_CLOSED } from './connectivity-state-manager.ts'
 import type { ProcessHold } from './process-hold.ts'
 

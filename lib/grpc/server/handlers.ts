@@ -3,7 +3,13 @@ import type { Peer } from '../../transport/index.ts'
 import type { CallContext } from '../call/interceptor.ts'
 import type { MessageQueue } from '../call/message-queue.ts'
 import type { Metadata, MetadataInit } from '../protocol/metadata.ts'
-import type { KindOf, MethodMap, RequestOf, ResponseOf, ServiceDefinition } from '../protocol/method.ts'
+import type {
+  KindOf,
+  MethodMap,
+  RequestOf,
+  ResponseOf,
+  ServiceDefinition,
+} from '../protocol/method.ts'
 
 /** A call as its handler sees it. */
 export interface ServerCallContext<Res = unknown> extends CallContext {

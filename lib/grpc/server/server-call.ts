@@ -17,7 +17,11 @@ import {
   type StreamClosed,
   type StreamHandler,
 } from '../../transport/index.ts'
-import type { InterceptedRequest, InterceptedResponse, InterceptorNext } from '../call/interceptor.ts'
+import type {
+  InterceptedRequest,
+  InterceptedResponse,
+  InterceptorNext,
+} from '../call/interceptor.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import { MessageSender, putMessage, type SendingOptions } from '../call/message-sender.ts'
@@ -27,7 +31,7 @@ import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/mess
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
 import type { RequestHead } from '../protocol/request-headers.ts'
-import { ResponseTemplate, trailerFields } from '../protocol/response-headers.ts'
+import { type ResponseTemplate, trailerFields } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { encodeStatusDetails } from '../protocol/status-details.ts'
 import type { ServerCallContext } from './handlers.ts'
@@ -172,7 +176,9 @@ export class ServerCall
 
   public sendHeaders(metadata?: MetadataInit): void {
     if (this.headersSent) {
-      throw new RpcError(Code.Internal, 'headers were sent already', { token: 'headers_sent_twice' })
+      throw new RpcError(Code.Internal, 'headers were sent already', {
+        token: 'headers_sent_twice',
+      })
     }
     if (metadata !== undefined) this.headers.merge(metadata)
     this.putHeaders()
@@ -195,7 +201,10 @@ export class ServerCall
   public setCompression(encoding: string): void {
     const { compressors } = this.server
     if (encoding === 'identity') this.encoding = undefined
-    else if (compressors.get(encoding) === undefined || !acceptsEncoding(this.head.acceptEncoding, encoding)) {
+    else if (
+      compressors.get(encoding) === undefined ||
+      !acceptsEncoding(this.head.acceptEncoding, encoding)
+    ) {
       throw new RpcError(Code.Internal, `the client does not accept the encoding ${encoding}`, {
         token: 'encoding_not_accepted',
       })
@@ -239,7 +248,10 @@ export class ServerCall
   public onClosed(closed: StreamClosed): void {
     if (!this.over) {
       this.end(
-        new RpcError(Code.Cancelled, closedText(closed), { cause: closed.cause, token: 'call_gone' }),
+        new RpcError(Code.Cancelled, closedText(closed), {
+          cause: closed.cause,
+          token: 'call_gone',
+        }),
       )
       this.observeEnd({ code: Code.Cancelled, message: 'the client is gone' })
     }
@@ -450,6 +462,8 @@ export class ServerCall
     if (this.over) return
     const error = status instanceof RpcError ? status : undefined
     const sent = error?.toStatus() ?? (status as Status)
+    // From here on the stream's end is the call's own.
+    this.over = true
     this.putStatus(sent, detailsBin)
     this.end(error)
     // The answer is complete; the rest of the request is not wanted.
@@ -515,7 +529,7 @@ export class ServerCall
   }
 
   private putHeaders(): void {
-    if (this.headersSent || this.over) return
+    if (this.headersSent) return
     const fields = this.template().headers(this.headerMetadata)
     this.headersSent = true
     this.stream.headers(fields, false)
@@ -585,7 +599,9 @@ export class ServerCall
     this.observe({ kind: 'begin', attempt: 1, isTransparentRetry: false })
   }
 
-  private onSent(): ((message: unknown, messageBytes: number, wireBytes: number) => void) | undefined {
+  private onSent():
+    | ((message: unknown, messageBytes: number, wireBytes: number) => void)
+    | undefined {
     if (this.tag === undefined) return undefined
     return (message, messageBytes, wireBytes) =>
       this.observe({ kind: 'outPayload', message, messageBytes, wireBytes })
@@ -628,15 +644,17 @@ function closedText(closed: StreamClosed): string {
 }
 
 function isThenable<T>(value: unknown): value is Promise<T> {
-  return value !== null && typeof value === 'object' && typeof (value as Promise<T>).then === 'function'
+  return (
+    value !== null && typeof value === 'object' && typeof (value as Promise<T>).then === 'function'
+  )
 }
 
 function iteratorOf(
   responses: AsyncIterable<unknown> | Iterable<unknown>,
 ): AsyncIterator<unknown> | Iterator<unknown> {
-  const source = responses as Partial<AsyncIterable<unknown> & Iterable<unknown>>
-  const open = source[Symbol.asyncIterator] ?? source[Symbol.iterator]
-  if (typeof open === 'function') return open.call(responses)
+  const source = responses as (AsyncIterable<unknown> & Iterable<unknown>) | null
+  if (typeof source?.[Symbol.asyncIterator] === 'function') return source[Symbol.asyncIterator]()
+  if (typeof source?.[Symbol.iterator] === 'function') return source[Symbol.iterator]()
   throw new RpcError(
     Code.Internal,
     `a streaming handler returned ${typeof responses}, want an iterable of responses`,

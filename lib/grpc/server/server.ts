@@ -9,12 +9,13 @@ import {
   type ListenDescriptor,
   type Listener,
   type ListenOptions,
+  type Peer,
   type ServerConnectionOptions,
   type ServerTlsOptions,
   type ServerTransport,
   type Stream,
   type StreamHandler,
-  type FrameTraceOptions,
+  type TraceSink,
   type TransportAddress,
 } from '../../transport/index.ts'
 import { chainInterceptors, type Interceptor, type InterceptorNext } from '../call/interceptor.ts'
@@ -22,8 +23,17 @@ import { type Logger, silentLogger } from '../observe/logger.ts'
 import type { StatsHandler } from '../observe/stats.ts'
 import { bytesCodec } from '../protocol/codec.ts'
 import { type Compressor, Compressors, unknownEncoding } from '../protocol/compression.ts'
-import { DEFAULT_MAX_RECV_MESSAGE_BYTES, DEFAULT_MAX_SEND_MESSAGE_BYTES } from '../protocol/message.ts'
-import { bidi, defineMethod, type MethodMap, type ServiceDefinition, splitMethodPath } from '../protocol/method.ts'
+import {
+  DEFAULT_MAX_RECV_MESSAGE_BYTES,
+  DEFAULT_MAX_SEND_MESSAGE_BYTES,
+} from '../protocol/message.ts'
+import {
+  bidi,
+  defineMethod,
+  type MethodMap,
+  type ServiceDefinition,
+  splitMethodPath,
+} from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseRequestHead, type RequestHead } from '../protocol/request-headers.ts'
 import { ResponseTemplate } from '../protocol/response-headers.ts'
@@ -54,8 +64,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly stats?: StatsHandler
   /** Hears of faults that no caller sees. Default: silent. */
   readonly logger?: Logger
-  /** Prints each frame of every connection. */
-  readonly trace?: FrameTraceOptions
+  /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
   readonly clock?: Clock
 }
 

@@ -107,9 +107,9 @@ export class ActiveStreams implements StreamHost, WriterHost {
     this.raiseWindow(stream, stream.recvWindow.onPadding(padBytes))
   }
 
-  /** The peer's half ended. The owner has been told. */
-  public peerEnded(stream: Stream): void {
-    if (stream.state === StreamState.ClosedByEnd) this.retire(stream, stream.state, ENDED_WELL)
+  /** Both halves have ended, the peer's last; the owner has heard all of it. */
+  public endedWell(stream: Stream): void {
+    this.retire(stream, StreamState.ClosedByEnd, ENDED_WELL)
   }
 
   /** RST_STREAM from the peer. */
@@ -238,19 +238,16 @@ export class ActiveStreams implements StreamHost, WriterHost {
     this.role.framesSent()
     const state = nextState(stream.state, input)
     if (state >= FIRST_OUTCOME) return
-    stream.state = state as StreamState
-    if (stream.resetWhenSent !== undefined && stream.queue === undefined) {
-      this.resetAfterEnd(stream, stream.resetWhenSent)
-    } else if (state === StreamState.ClosedByEnd) {
+    if (state === StreamState.ClosedByEnd) {
       this.retire(stream, state, ENDED_WELL)
+    } else {
+      stream.state = state as StreamState
+      const token = stream.resetWhenSent
+      if (token !== undefined && stream.queue === undefined) {
+        this.reset(stream, ErrorCode.NO_ERROR, token)
+      }
     }
     this.host.requestFlush('soon')
-  }
-
-  private resetAfterEnd(stream: Stream, token: string): void {
-    stream.resetWhenSent = undefined
-    if (stream.state === StreamState.ClosedByEnd) this.retire(stream, stream.state, ENDED_WELL)
-    else this.reset(stream, ErrorCode.NO_ERROR, token)
   }
 
   private grantExpected(stream: Stream): void {

@@ -113,7 +113,10 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       maxBufferedBytes,
       this,
     )
-    const encoder = new HpackEncoder({ maxTableBytes: options.maxEncoderTableBytes })
+    const encoder = new HpackEncoder({
+      maxTableBytes: options.maxEncoderTableBytes,
+      rememberLists: true,
+    })
     const sendWindow = new SendWindow(DEFAULT_WINDOW_BYTES)
     this.writer = new LoopyWriter(this.out, encoder, sendWindow, options, this.streams)
     this.streams.useWriter(this.writer)
@@ -131,11 +134,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       clock,
       options.growWindows,
     )
-    this.assembler = new HeaderAssembler(
-      options.headerTableBytes,
-      options.maxHeaderListBytes,
-      options.maxHeaderFields,
-    )
+    this.assembler = new HeaderAssembler(options.maxHeaderListBytes, options.maxHeaderFields)
     this.reader = new Reader(this, {
       role,
       streams: this.streams,

@@ -4,6 +4,7 @@
 // DATA) waits in its stream's queue. Frames that answer the peer are counted: a peer that makes us
 // answer and does not read must not fill our memory.
 import {
+  goAwayFrameBytes,
   putGoAway,
   putPing,
   putRstStream,
@@ -16,6 +17,7 @@ import type { OutgoingSlabs } from './outgoing-slabs.ts'
 import type { SettingEntries } from './settings.ts'
 
 const FRAME_HEADER = 9
+const MAX_DEBUG_BYTES = 256
 
 export class ControlBuffer {
   /** Octets that answer the peer and that the socket has not taken. */
@@ -81,8 +83,8 @@ export class ControlBuffer {
 
   public putGoAway(lastStreamId: number, code: number, debugText: string): void {
     const { out } = this
-    const debug = Buffer.from(debugText, 'utf8')
-    out.reserve(FRAME_HEADER + 8 + debug.length)
+    const debug = debugText.slice(0, MAX_DEBUG_BYTES).replace(/[^\x20-\x7e]/g, '?')
+    out.reserve(goAwayFrameBytes(debug.length))
     out.pos = putGoAway(out.buf, out.pos, lastStreamId, code, debug)
     this.requestFlush()
   }

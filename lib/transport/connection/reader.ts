@@ -20,7 +20,13 @@ import type { HeaderAssembler } from '../stream/header-assembler.ts'
 import { checkTrailers } from '../stream/header-rules.ts'
 import { SendState, type Stream } from '../stream/stream.ts'
 import type { StreamHandler } from '../stream/stream-handler.ts'
-import { FIRST_OUTCOME, nextState, Outcome, StreamInput, StreamState } from '../stream/stream-state.ts'
+import {
+  FIRST_OUTCOME,
+  nextState,
+  Outcome,
+  StreamInput,
+  StreamState,
+} from '../stream/stream-state.ts'
 import type { GlitchReason } from './abuse-guard.ts'
 import type { ActiveStreams } from './active-streams.ts'
 import type { BlockChecker } from './block-checker.ts'
@@ -162,7 +168,6 @@ export class Reader implements FrameHandler {
     }
     const dataBytes = flowBytes - padBytes
     this.streams.budget.heldBytes += dataBytes
-    stream.state = state as StreamState
     if (endStream) stream.recvPhase = HalfPhase.Done
     if (padBytes > 0) this.streams.creditPadding(stream, padBytes)
     stream.contentRemaining = contentAfter(stream.contentRemaining, dataBytes)
@@ -173,14 +178,17 @@ export class Reader implements FrameHandler {
     return stream
   }
 
-  /** END_STREAM: all data was delivered. */
+  /** END_STREAM, and all before it was delivered. */
   private finishPeerHalf(stream: Stream): void {
     if (!isContentComplete(stream.contentRemaining)) {
       this.host.streamFault(stream.id, ErrorCode.PROTOCOL_ERROR, 'content_length_short')
       return
     }
+    stream.state = nextState(stream.state, StreamInput.RecvDataEnd) as StreamState
+    const isOver = stream.closed
+    // The owner may answer to the end at once, and so close a stream that was not over.
     stream.handler.onEnd()
-    if (stream.state === StreamState.ClosedByEnd) this.streams.peerEnded(stream)
+    if (isOver) this.streams.endedWell(stream)
   }
 
   // ── header blocks
@@ -275,14 +283,14 @@ export class Reader implements FrameHandler {
       this.role.headerListExceeded(stream)
       return
     }
-    const informational = stream.recvPhase === HalfPhase.AwaitingHeaders && this.role.isInformational(block)
+    const informational =
+      stream.recvPhase === HalfPhase.AwaitingHeaders && this.role.isInformational(block)
     const verdict = classifyBlock(stream.recvPhase, informational, endStream)
     const token = verdict.token ?? this.checkBlock(stream, block, verdict.kind, endStream)
     if (verdict.kind === undefined || token !== undefined) {
       this.host.streamFault(stream.id, verdict.code || ErrorCode.PROTOCOL_ERROR, token as string)
       return
     }
-    stream.state = state as StreamState
     stream.recvPhase = verdict.phase
     stream.handler.onHeaders(this.checker.block, verdict.kind, endStream)
     if (endStream && !stream.closed) this.finishPeerHalf(stream)
@@ -404,13 +412,7 @@ export class Reader implements FrameHandler {
     else this.host.pingReceived(hi, lo)
   }
 
-  public goAway(
-    lastStreamId: number,
-    code: number,
-    buf: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  public goAway(lastStreamId: number, code: number, buf: Buffer, start: number, end: number): void {
     const debugText = buf.toString('utf8', start, Math.min(end, start + MAX_DEBUG_TEXT_BYTES))
     this.host.goAway({ lastStreamId, code, debugText })
   }

@@ -17,8 +17,8 @@ export class HeaderAssembler {
   private continuations = 0
 
   /** `maxListBytes` and `maxFields` bound the decoded list; the encoded block gets twice as much. */
-  public constructor(maxTableBytes: number, maxListBytes: number, maxFields: number) {
-    this.decoder = new HpackDecoder({ maxTableBytes, maxListBytes, maxFields })
+  public constructor(maxListBytes: number, maxFields: number) {
+    this.decoder = new HpackDecoder({ maxListBytes, maxFields })
     this.maxBlockBytes = 2 * maxListBytes
     this.maxContinuations = Math.max(
       LEAST_CONTINUATIONS,
@@ -73,7 +73,9 @@ export class HeaderAssembler {
     if (total > this.maxBlockBytes) this.tooLarge(total)
     let gathered = this.gathered as Buffer
     if (total > gathered.length) {
-      const grown = Buffer.allocUnsafe(Math.min(this.maxBlockBytes, Math.max(total, 2 * gathered.length)))
+      const grown = Buffer.allocUnsafe(
+        Math.min(this.maxBlockBytes, Math.max(total, 2 * gathered.length)),
+      )
       gathered.copy(grown, 0, 0, this.gatheredBytes)
       gathered = grown
       this.gathered = grown

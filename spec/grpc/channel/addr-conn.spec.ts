@@ -7,6 +7,9 @@ import { FakeClock } from '../../../lib/testing/index.ts'
 import { ErrorCode } from '../../../lib/transport/index.ts'
 import { FakeNetwork, type FakeTransport, settle } from '../../support/fake-network.ts'
 
+/** Handed through as it is. */
+const SECRET = { tls: {} }
+
 const KEEPALIVE_MS = 60_000
 
 function list(...addresses: string[]): Address[] {
@@ -26,7 +29,7 @@ class Bench {
       clock: this.clock,
       random: () => 0.5,
       authority: 'spec',
-      credentials: 'secret',
+      credentials: SECRET,
       keepalive: { timeMs: KEEPALIVE_MS, timeoutMs: 1000 },
     })
     this.addrConn = new AddrConn(list(...addresses), this.connector, {
@@ -101,7 +104,7 @@ t.test('the connector gets the channel’s options and one deadline for all addr
     t.strictSame(options, {
       deadlineMs: 20_500,
       authority: 'spec',
-      credentials: 'secret',
+      credentials: SECRET,
       keepalive: { timeMs: KEEPALIVE_MS, timeoutMs: 1000 },
     })
   }
@@ -284,6 +287,40 @@ t.test('a connection that ends before it is handed over is as one that failed', 
   }
 })
 
+t.test('whenever it ends on its way to the channel, it is not taken for READY', async (t) => {
+  const ends: readonly ((transport: FakeTransport) => void)[] = [
+    (transport) => transport.lose(),
+    (transport) => transport.goAway(),
+  ]
+  for (const end of ends) {
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      const bench = new Bench('a:1')
+      bench.addrConn.connect()
+      const transport = bench.network.last.accept()
+      for (let n = 0; n < microtasks; n++) await Promise.resolve()
+      end(transport)
+      await settle()
+      t.match(bench.log.at(-1), /^(IDLE|TRANSIENT_FAILURE)/, `after ${microtasks} microtasks`)
+      t.equal(transport.closed, true)
+      await bench.assertQuiet(t)
+    }
+  }
+})
+
+t.test('a long list of addresses leaves no listeners behind', async (t) => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): unknown => warnings.push(warning)
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const bench = new Bench(...Array.from({ length: 30 }, (_, n) => `a:${n + 1}`))
+  bench.addrConn.connect()
+  await bench.refuseAll()
+  t.equal(bench.network.attempts.length, 30)
+  await settle()
+  t.strictSame(warnings, [])
+  await bench.assertQuiet(t)
+})
+
 t.test('too_many_pings doubles the keepalive time of the transports to come', async (t) => {
   const bench = new Bench('a:1')
   const first = await bench.ready()
@@ -407,8 +444,8 @@ t.test('IDLE: addresses are for the next attempt', async (t) => {
 })
 
 t.test('tearDown ends every state with SHUTDOWN, for good', async (t) => {
-  const states: Record<string, (bench: Bench) => Promise<unknown> | void> = {
-    IDLE: () => {},
+  const states: Record<string, (bench: Bench) => unknown> = {
+    IDLE: () => undefined,
     CONNECTING: (bench) => bench.addrConn.connect(),
     READY: (bench) => bench.ready(),
     TRANSIENT_FAILURE: async (bench) => {

@@ -10,7 +10,7 @@ import {
 } from '../../../lib/balancer/index.ts'
 import { Serializer } from '../../../lib/base/serializer.ts'
 import { Code, codeName, type Status } from '../../../lib/base/status.ts'
-import type { ChannelTransport } from '../../../lib/grpc/channel/client-transport-contract.ts'
+import type { ChannelTransport } from '../../../lib/grpc/channel/channel-transport.ts'
 import { type PendingPick, PickerWrapper } from '../../../lib/grpc/channel/picker-wrapper.ts'
 import { ProcessHold } from '../../../lib/grpc/channel/process-hold.ts'
 import { FakeClock } from '../../../lib/testing/index.ts'
@@ -179,7 +179,7 @@ t.test('parked calls go in the order they came, and may cancel each other', asyn
   const order: string[] = []
   const calls = ['first', 'second', 'third'].map((name) => {
     const call: PendingPick = {
-      method: name,
+      path: name,
       waitForReady: false,
       onPickDone: undefined,
       latestFailure: undefined,
