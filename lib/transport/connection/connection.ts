@@ -34,17 +34,12 @@ import { Handshake, PREFACE_BYTES } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
 import { LoopyWriter } from './loopy-writer.ts'
 import { OutgoingSlabs } from './outgoing-slabs.ts'
+import { PeerSettingsApplier } from './peer-settings.ts'
 import { PingPayload, UserPings } from './ping.ts'
 import { Reader, type ReaderHost } from './reader.ts'
 import { ReceiveWindows } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
-import {
-  announcedSettings,
-  LocalSettings,
-  type PeerSettings,
-  PeerSettingsApplier,
-  settingValue,
-} from './settings.ts'
+import { announcedSettings, LocalSettings, type PeerSettings, settingValue } from './settings.ts'
 import { Watch, Watchdogs } from './watchdogs.ts'
 
 /** What a connection is built on. */
