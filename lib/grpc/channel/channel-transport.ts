@@ -18,14 +18,7 @@ import {
 } from '../../transport/index.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
 
-export {
-  ErrorCode,
-  type GoAwayInfo,
-  type KeepaliveOptions,
-  type Peer,
-  type Stream,
-  type StreamHandler,
-}
+export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stream }
 
 /** A connection whose peer has sent its first SETTINGS: a {@link ClientTransport} as channels see it. */
 export type ChannelTransport = Pick<
