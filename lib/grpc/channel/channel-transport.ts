@@ -13,7 +13,6 @@ import {
   type KeepaliveOptions,
   type Peer,
   type Stream,
-  type StreamHandler,
   type TraceSink,
 } from '../../transport/index.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
