@@ -1,12 +1,12 @@
 // connect: from an address to a client transport that is ready, under one deadline.
 import { systemClock } from '../base/clock.ts'
 import {
-  type ClientTransportListener,
   ClientTransport,
+  type ClientTransportListener,
   type ClientTransportOptions,
 } from './client-transport.ts'
 import { parseTransportAddress, type TransportAddress } from './io/address.ts'
-import { connectSocket, type ConnectSocketOptions } from './io/connect.ts'
+import { type ConnectSocketOptions, connectSocket } from './io/connect.ts'
 import type { ClientTlsOptions } from './io/tls.ts'
 import { type TraceSink, traceWire } from './io/trace.ts'
 import type { Peer } from './io/wire.ts'
@@ -85,4 +85,3 @@ function defined<T extends object>(object: T): { [K in keyof T]?: NonNullable<T[
   const entries = Object.entries(object).filter((entry) => entry[1] !== undefined)
   return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> }
 }
-

@@ -141,4 +141,3 @@ export class Http2Server {
     await Promise.all(listeners.map((listener) => listener.close()))
   }
 }
-

@@ -7,12 +7,17 @@ export {
 } from './client-transport.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export type { GoAwayInfo } from './connection/goaway.ts'
+export type { ConnectionLoad } from './connection/load.ts'
 export type { PeerSettings } from './connection/settings.ts'
-export { Http2Server, type Http2ServerOptions, type ListenOptions } from './http2-server.ts'
-export { formatTransportAddress, parseTransportAddress, type TransportAddress } from './io/address.ts'
-export { type ListenDescriptor, type Listener, ListenError } from './io/listen.ts'
-export { AlpnError, type ClientTlsOptions, type ServerTlsOptions } from './io/tls.ts'
 export { TransportClosed, TransportUsageError } from './errors.ts'
+export { Http2Server, type Http2ServerOptions, type ListenOptions } from './http2-server.ts'
+export {
+  formatTransportAddress,
+  parseTransportAddress,
+  type TransportAddress,
+} from './io/address.ts'
+export { type ListenDescriptor, ListenError, type Listener } from './io/listen.ts'
+export { AlpnError, type ClientTlsOptions, type ServerTlsOptions } from './io/tls.ts'
 export { type TraceFramesOptions, type TraceSink, traceFrames } from './io/trace.ts'
 export type { Peer, PeerCertificate, PeerTls, Slabs, Wire, WireEvents } from './io/wire.ts'
 export type { ConnectionOptions, KeepaliveOptions, ServerConnectionOptions } from './options.ts'

@@ -1,6 +1,13 @@
 // The first octets of a connection: the client's preface, and SETTINGS as each side's first frame.
 // RFC 9113 section 3.4.
-import { CONNECTION_PREFACE, ErrorCode, Flag, FrameType, frameTypeName, Http2Error } from '../../frame/index.ts'
+import {
+  CONNECTION_PREFACE,
+  ErrorCode,
+  Flag,
+  FrameType,
+  frameTypeName,
+  Http2Error,
+} from '../../frame/index.ts'
 
 const PREFACE = Buffer.from(CONNECTION_PREFACE, 'latin1')
 

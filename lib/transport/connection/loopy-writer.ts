@@ -120,7 +120,10 @@ export class LoopyWriter {
       if (!endStream) return stream.queuedBytes < this.limits.writeQuotaBytes
       if (stream.queue?.endWithLastData()) return true
     }
-    const kept = owned || length === 0 ? SendItem.data(buf, start, end, endStream) : copy(buf, start, end, endStream)
+    const kept =
+      owned || length === 0
+        ? SendItem.data(buf, start, end, endStream)
+        : copy(buf, start, end, endStream)
     stream.queuedBytes += length
     this.queuedBytes += length
     this.enqueue(stream, kept)
@@ -371,7 +374,8 @@ export class LoopyWriter {
   ): void {
     const { out, encoder } = this
     const bound =
-      encoder.encodedBound(fields) + (extraFields === undefined ? 0 : encoder.encodedBound(extraFields))
+      encoder.encodedBound(fields) +
+      (extraFields === undefined ? 0 : encoder.encodedBound(extraFields))
     if (this.refusesList(bound, fields, extraFields)) {
       this.host.headerListTooLarge(stream, totalListBytes(fields, extraFields))
       return

@@ -20,7 +20,13 @@ import type { HeaderAssembler } from '../stream/header-assembler.ts'
 import { checkTrailers } from '../stream/header-rules.ts'
 import { SendState, type Stream } from '../stream/stream.ts'
 import type { StreamHandler } from '../stream/stream-handler.ts'
-import { FIRST_OUTCOME, nextState, Outcome, StreamInput, StreamState } from '../stream/stream-state.ts'
+import {
+  FIRST_OUTCOME,
+  nextState,
+  Outcome,
+  StreamInput,
+  StreamState,
+} from '../stream/stream-state.ts'
 import type { GlitchReason } from './abuse-guard.ts'
 import type { ActiveStreams } from './active-streams.ts'
 import type { BlockChecker } from './block-checker.ts'
@@ -277,7 +283,8 @@ export class Reader implements FrameHandler {
       this.role.headerListExceeded(stream)
       return
     }
-    const informational = stream.recvPhase === HalfPhase.AwaitingHeaders && this.role.isInformational(block)
+    const informational =
+      stream.recvPhase === HalfPhase.AwaitingHeaders && this.role.isInformational(block)
     const verdict = classifyBlock(stream.recvPhase, informational, endStream)
     const token = verdict.token ?? this.checkBlock(stream, block, verdict.kind, endStream)
     if (verdict.kind === undefined || token !== undefined) {
@@ -405,13 +412,7 @@ export class Reader implements FrameHandler {
     else this.host.pingReceived(hi, lo)
   }
 
-  public goAway(
-    lastStreamId: number,
-    code: number,
-    buf: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  public goAway(lastStreamId: number, code: number, buf: Buffer, start: number, end: number): void {
     const debugText = buf.toString('utf8', start, Math.min(end, start + MAX_DEBUG_TEXT_BYTES))
     this.host.goAway({ lastStreamId, code, debugText })
   }

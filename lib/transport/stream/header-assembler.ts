@@ -73,7 +73,9 @@ export class HeaderAssembler {
     if (total > this.maxBlockBytes) this.tooLarge(total)
     let gathered = this.gathered as Buffer
     if (total > gathered.length) {
-      const grown = Buffer.allocUnsafe(Math.min(this.maxBlockBytes, Math.max(total, 2 * gathered.length)))
+      const grown = Buffer.allocUnsafe(
+        Math.min(this.maxBlockBytes, Math.max(total, 2 * gathered.length)),
+      )
       gathered.copy(grown, 0, 0, this.gatheredBytes)
       gathered = grown
       this.gathered = grown
