@@ -7,6 +7,7 @@ export {
 } from './client-transport.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export type { GoAwayInfo } from './connection/goaway.ts'
+export type { ConnectionLoad } from './connection/load.ts'
 export type { PeerSettings } from './connection/settings.ts'
 export { StreamClosedError, TransportClosed, TransportUsageError } from './errors.ts'
 export { Body, type BodySource } from './exchange/body.ts'

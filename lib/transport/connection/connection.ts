@@ -32,6 +32,7 @@ import { ControlBuffer } from './control-buffer.ts'
 import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
 import { Handshake, PREFACE_BYTES } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
+import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
 import { OutgoingSlabs } from './outgoing-slabs.ts'
 import { PeerSettingsApplier } from './peer-settings.ts'
@@ -181,6 +182,19 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   /** The peer's GOAWAY, if it sent one. */
   public get goAwayReceived(): GoAwayInfo | undefined {
     return this.goAwayState.received
+  }
+
+  /** What it holds now. */
+  public get load(): ConnectionLoad {
+    return {
+      streams: this.streams.live,
+      heldBytes: this.streams.budget.heldBytes,
+      queuedBytes: this.writer.queuedBytes,
+      unflushedBytes: this.out.pendingBytes,
+      sendWindowBytes: this.writer.window.available,
+      recvWindowBytes: this.windows.availableBytes,
+      recvWindowLimitBytes: this.windows.limitBytes,
+    }
   }
 
   /**
