@@ -170,7 +170,7 @@ class ClientRole implements ConnectionRole {
     this.listener = listener
   }
 
-  public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkResponse(block)
+  public readonly checkHeaders = checkResponse
 
   public isInformational(block: HeaderBlock): boolean {
     return isInformational(statusOf(block))

@@ -28,10 +28,10 @@ import type { Stream } from '../stream/stream.ts'
 import { AbuseGuard, GLITCH_TOKENS, type GlitchReason } from './abuse-guard.ts'
 import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
 import { BlockChecker } from './block-checker.ts'
-import { ControlBuffer } from './control-buffer.ts'
+import { ControlBuffer, type ControlBufferHost } from './control-buffer.ts'
 import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
 import { Handshake, PREFACE_BYTES } from './handshake.ts'
-import { Keepalive } from './keepalive.ts'
+import { Keepalive, type KeepaliveHost } from './keepalive.ts'
 import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
 import { OutgoingSlabs } from './outgoing-slabs.ts'
@@ -41,7 +41,7 @@ import { Reader, type ReaderHost } from './reader.ts'
 import { ReceiveWindows } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
 import { announcedSettings, LocalSettings, type PeerSettings, settingValue } from './settings.ts'
-import { Watch, Watchdogs } from './watchdogs.ts'
+import { Watch, Watchdogs, type WatchdogsHost } from './watchdogs.ts'
 
 /** What a connection is built on. */
 export interface ConnectionParts {
@@ -58,10 +58,20 @@ export interface Runnable {
   run(): void
 }
 
-export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
+export class Connection
+  implements
+    WireEvents,
+    ReaderHost,
+    ActiveStreamsHost,
+    ControlBufferHost,
+    KeepaliveHost,
+    WatchdogsHost
+{
   public readonly peer: Peer
   public readonly clock: Clock
   public readonly streams: ActiveStreams
+  /** When octets came last, on the scale of the clock. */
+  public lastReadMs: number
   /** What ended the connection; undefined while it is open. */
   public endedBy: Error | undefined
 
@@ -83,7 +93,6 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   private readonly guard: AbuseGuard
   private readonly keepalive: Keepalive
   private readonly watchdogs: Watchdogs
-  private lastReadMs: number
   private ready: Runnable[] = []
   private receiving = false
   private flushRequested = false
@@ -100,7 +109,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.options = options
     this.lastReadMs = clock.nowMs()
     this.out = new OutgoingSlabs(parts.slabs)
-    this.control = new ControlBuffer(this.out, () => this.requestFlush('soon'))
+    this.control = new ControlBuffer(this.out, this)
     const { initialStreamWindowBytes, maxBufferedBytes } = options
     this.streams = new ActiveStreams(
       role,
@@ -147,13 +156,8 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     })
     this.handshake = new Handshake(role.expectsPreface)
     this.guard = new AbuseGuard(options, this.lastReadMs)
-    this.watchdogs = new Watchdogs(clock, (watch) => this.overdue(watch))
-    this.keepalive = new Keepalive(clock, parts.keepalive, {
-      lastReadMs: () => this.lastReadMs,
-      openStreams: () => this.streams.table.size,
-      sendPing: () => this.control.putPing(...PingPayload.Keepalive),
-      keepaliveFailed: () => this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT),
-    })
+    this.watchdogs = new Watchdogs(clock, this)
+    this.keepalive = new Keepalive(clock, parts.keepalive, this)
   }
 
   // ── life
@@ -311,6 +315,18 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.wire.requestFlush(urgency)
   }
 
+  public get openStreams(): number {
+    return this.streams.table.size
+  }
+
+  public sendPing(): void {
+    this.control.putPing(...PingPayload.Keepalive)
+  }
+
+  public keepaliveFailed(): void {
+    this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT)
+  }
+
   public streamRetired(well: boolean): void {
     if (well) this.guard.streamEndedWell()
     this.endIfIdle()
@@ -452,7 +468,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     }
   }
 
-  private overdue(watch: Watch): void {
+  public overdue(watch: Watch): void {
     if (watch === Watch.GoAwayPing) {
       this.finalGoAway()
       return
