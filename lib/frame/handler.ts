@@ -5,11 +5,12 @@ import type { ErrorCode } from './constants.ts'
  * Receives frames from {@link FrameDecoder} as they are parsed.
  *
  * Everything is synchronous. Each `(buf, start, end)` is *borrowed* until the call returns. The
- * decoder has stored its position before each call, so a handler may throw or feed it again later.
- * Lengths, ids and values have been checked (RFC 9113 sections 4 and 6) before the call.
+ * decoder has stored its position before each call, so a handler may throw and the decoder be fed
+ * again later; an Http2Error thrown is the end of the decoder too. Lengths, ids and values have
+ * been checked (RFC 9113 sections 4 and 6) before the call.
  */
 export interface FrameHandler {
-  /** Before every frame, of known type or not: trace, activity, abuse counting. */
+  /** A header is here and in order, of known type or not: trace, activity, abuse counting. */
   frame(type: number, flags: number, streamId: number, length: number): void
   /**
    * A DATA frame begins. `flowBytes` is the whole payload with padding: charge flow control here,
@@ -35,7 +36,7 @@ export interface FrameHandler {
   continuation(streamId: number, endHeaders: boolean, buf: Buffer, start: number, end: number): void
   /** A PRIORITY frame (6.3). The priority part of HEADERS is checked and dropped. */
   priority(streamId: number, dependsOn: number, exclusive: boolean, weight: number): void
-  /** A PUSH_PROMISE frame; its block is not delivered: this project always refuses push. */
+  /** A PUSH_PROMISE frame; its block is not delivered, CONTINUATION neither: push is refused. */
   pushPromise(streamId: number): void
   /** A frame of unknown type (5.5), whole. */
   extension(

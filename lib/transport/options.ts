@@ -119,7 +119,7 @@ const DEFAULTS: ResolvedConnectionOptions = {
 /** Bounds that the wire or good sense sets, [least, most]. */
 const BOUNDS: Partial<Record<keyof ResolvedConnectionOptions, readonly [number, number]>> = {
   maxConcurrentStreams: [0, 0xffff_ffff],
-  initialStreamWindowBytes: [0, 0x7fff_ffff],
+  initialStreamWindowBytes: [1024, 0x7fff_ffff],
   initialConnectionWindowBytes: [65_535, 0x7fff_ffff],
   maxFrameBytes: [16_384, 16_777_215],
   headerTableBytes: [0, 65_536],

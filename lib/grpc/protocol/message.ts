@@ -280,3 +280,19 @@ function textOf(thrown: unknown): string {
   if (thrown instanceof RpcError) return thrown.rawMessage
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
+
+/**
+ * The length of the message when `buf[start, end)` is exactly one uncompressed message with its
+ * prefix, which needs no assembling; -1 otherwise.
+ */
+export function wholeMessageBytes(buf: Buffer, start: number, end: number): number {
+  const lengthBytes = end - start - PREFIX_BYTES
+  if (lengthBytes < 0 || buf[start] !== 0) return -1
+  const announced =
+    ((buf[start + 1]! << 24) |
+      (buf[start + 2]! << 16) |
+      (buf[start + 3]! << 8) |
+      buf[start + 4]!) >>>
+    0
+  return announced === lengthBytes ? lengthBytes : -1
+}

@@ -33,14 +33,13 @@ export interface RequestCallOptions {
   readonly metadata?: Metadata | undefined
 }
 
-/** Builds the request fields of one method; the constant part is built once. */
+/** Builds the request fields of one method: a constant list, and what a call adds to it. */
 export class RequestTemplate {
-  private readonly head: readonly string[]
-  private readonly encodings: readonly string[]
-  private readonly plain: readonly string[]
+  /** What every call of the method sends. One object, so that encoders remember its octets. */
+  public readonly fields: readonly string[]
 
   public constructor(options: RequestTemplateOptions) {
-    this.head = [
+    const fields = [
       ':method',
       'POST',
       ':scheme',
@@ -56,37 +55,28 @@ export class RequestTemplate {
       'te',
       'trailers',
     ]
-    const encodings: string[] = []
-    if (options.encoding !== undefined) encodings.push('grpc-encoding', options.encoding)
+    if (options.encoding !== undefined) fields.push('grpc-encoding', options.encoding)
     if (options.acceptEncoding !== undefined) {
-      encodings.push('grpc-accept-encoding', options.acceptEncoding)
+      fields.push('grpc-accept-encoding', options.acceptEncoding)
     }
-    this.encodings = encodings
-    this.plain = [...this.head, ...encodings]
+    this.fields = fields
   }
+}
 
-  /**
-   * The fields of a call with nothing of its own. Always the same object, so that what is derived
-   * from it can be remembered by its identity.
-   */
-  public get plainFields(): readonly string[] {
-    return this.plain
-  }
-
-  /** The fields of a call, in grpc-go's order. Throws MetadataError when metadata is too large. */
-  public fields(call: RequestCallOptions): readonly string[] {
-    const { previousAttempts = 0, timeoutMs, credentials, metadata } = call
-    const ownMetadata = (credentials?.size ?? 0) + (metadata?.size ?? 0) > 0
-    if (previousAttempts === 0 && timeoutMs === undefined && !ownMetadata) return this.plain
-    const fields = previousAttempts === 0 ? this.plain.slice() : this.head.slice()
-    if (previousAttempts > 0) {
-      fields.push('grpc-previous-rpc-attempts', String(previousAttempts), ...this.encodings)
-    }
-    if (timeoutMs !== undefined) fields.push('grpc-timeout', encodeTimeout(timeoutMs))
-    credentials?.toFields(fields)
-    metadata?.toFields(fields)
-    return fields
-  }
+/**
+ * The fields that one call adds to its method's; undefined when there are none. Throws MetadataError
+ * when metadata is too large.
+ */
+export function extraRequestFields(call: RequestCallOptions): readonly string[] | undefined {
+  const { previousAttempts = 0, timeoutMs, credentials, metadata } = call
+  const ownMetadata = (credentials?.size ?? 0) + (metadata?.size ?? 0) > 0
+  if (previousAttempts === 0 && timeoutMs === undefined && !ownMetadata) return undefined
+  const fields: string[] = []
+  if (previousAttempts > 0) fields.push('grpc-previous-rpc-attempts', String(previousAttempts))
+  if (timeoutMs !== undefined) fields.push('grpc-timeout', encodeTimeout(timeoutMs))
+  credentials?.toFields(fields)
+  metadata?.toFields(fields)
+  return fields
 }
 
 /** Why a request is answered without looking for its method. */

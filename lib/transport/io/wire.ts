@@ -28,6 +28,14 @@ export interface Wire {
   close(graceMs: number): void
 }
 
+/** Where the memory of flushes comes from and goes to; an idle connection holds none. */
+export interface Slabs {
+  /** An *owned* buffer of {@link Slabs.slabBytes} octets with undefined content. */
+  take(): Buffer
+  give(slab: Buffer): void
+  readonly slabBytes: number
+}
+
 /** What a wire tells its connection. Never called re-entrantly from a {@link Wire} method. */
 export interface WireEvents {
   /** Octets arrived; `buf` is borrowed until the call returns. */

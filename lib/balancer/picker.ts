@@ -1,0 +1,55 @@
+// Which connection a call takes: asked once per try of a call, answers at once.
+// Source: grpc-go balancer.Picker, gRFC A54 for what 'fail' and 'drop' may say.
+import type { Status } from '../base/status.ts'
+import type { SubConn } from './sub-conn.ts'
+
+/** What a picker may know of a call. Valid only until `pick` returns. */
+export interface PickInfo {
+  /** As on the wire: `/package.Service/Method`. */
+  readonly path: string
+}
+
+/** How a picked call ended. */
+export interface PickOutcome {
+  readonly status: Status
+  /** Whether any of the call's octets reached the transport. */
+  readonly bytesSent: boolean
+  readonly bytesReceived: boolean
+}
+
+/** A picker's answer. */
+export type PickResult =
+  /** Use this one. Not READY any more: the channel waits for the next picker. */
+  | {
+      readonly kind: 'ready'
+      readonly subConn: SubConn
+      /** Called once when the call is over, also when it never started. */
+      readonly onDone?: (outcome: PickOutcome) => void
+    }
+  /** Ask the next picker. */
+  | { readonly kind: 'wait' }
+  /** The call fails, unless it waits for ready: then as 'wait'. */
+  | { readonly kind: 'fail'; readonly status: Status }
+  /** The call fails, and no policy retries it. */
+  | { readonly kind: 'drop'; readonly status: Status }
+
+/** A snapshot of a policy's choice; replaced, never changed, when the choice does. */
+export interface Picker {
+  /** Hot: called per call, must not block or throw. Runs outside the policy's callbacks. */
+  pick(info: PickInfo): PickResult
+}
+
+const WAIT: PickResult = Object.freeze({ kind: 'wait' })
+
+/** Every call waits for the next picker. */
+export const WAITING_PICKER: Picker = fixedPicker(WAIT)
+
+/** Calls fail with `status`, those that wait for ready wait. */
+export function failingPicker(status: Status): Picker {
+  return fixedPicker({ kind: 'fail', status })
+}
+
+/** Gives every call the same answer. */
+export function fixedPicker(result: PickResult): Picker {
+  return { pick: () => result }
+}

@@ -1,0 +1,15 @@
+// Which policy has which name: the built-in ones and those that programs add.
+import type { BalancerBuilder } from './balancer.ts'
+import { pickFirst } from './pick-first.ts'
+
+const builders = new Map<string, BalancerBuilder>([[pickFirst.name, pickFirst]])
+
+/** Makes a policy known to every channel made afterwards; replaces what the name had. */
+export function registerBalancer(builder: BalancerBuilder): void {
+  builders.set(builder.name, builder)
+}
+
+/** The process-wide policy of a name; names are case-sensitive. */
+export function getBalancer(name: string): BalancerBuilder | undefined {
+  return builders.get(name)
+}

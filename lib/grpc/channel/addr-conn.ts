@@ -1,0 +1,259 @@
+// One connection to one of a list of addresses, kept through its attempts and losses. Does not
+// choose when to connect: a policy does, through its SubConn. Source: grpc-go clientconn.go
+// addrConn, grpc/doc/connection-backoff.md.
+//
+//   IDLE --connect--> CONNECTING --an address answers--> READY --GOAWAY, closed--> IDLE
+//                      ^     `--none does--> TRANSIENT_FAILURE --backoff over--> IDLE
+//                      `- other addresses
+//
+// The retry loop around the address loop is closed by the policy's next `connect`.
+import { ConnectivityState, type SubConnState } from '../../balancer/index.ts'
+import { backoffMs } from '../../base/backoff.ts'
+import type { Timer } from '../../base/clock.ts'
+import { Code, type Status } from '../../base/status.ts'
+import { type Address, sameAddress } from '../../naming/index.ts'
+import type { ChannelTransport } from './channel-transport.ts'
+import type { Connector } from './connector.ts'
+import { TransportMonitor, type TransportOwner } from './transport-monitor.ts'
+
+/** What an AddrConn tells its channel. */
+export interface AddrConnEvents {
+  stateChanged(change: SubConnState): void
+  /** The addresses may be out of date. */
+  resolveNow(): void
+  /** Torn down, and its last transport is closed. Told once per `tearDown` at most. */
+  gone(addrConn: AddrConn): void
+}
+
+const NO_ADDRESSES: Status = {
+  code: Code.Unavailable,
+  message: 'there is no address to connect to',
+}
+
+/** See above. Its transports are those of the state READY and any number that finish their streams. */
+export class AddrConn implements TransportOwner {
+  private readonly connector: Connector
+  private readonly events: AddrConnEvents
+  private addresses: readonly Address[]
+  private state: ConnectivityState = ConnectivityState.Idle
+  private ready: TransportMonitor | undefined
+  /** Every transport that is not closed, `ready` among them. */
+  private readonly open = new Set<TransportMonitor>()
+  /** The attempt that is running; another one, or none, makes it void. */
+  private attempt: AbortController | undefined
+  private backoffTimer: Timer | undefined
+  private failures = 0
+
+  public constructor(addresses: readonly Address[], connector: Connector, events: AddrConnEvents) {
+    this.addresses = addresses
+    this.connector = connector
+    this.events = events
+  }
+
+  /** Starts an attempt when IDLE; otherwise does nothing. */
+  public connect(): void {
+    if (this.state === ConnectivityState.Idle) void this.resetTransport()
+  }
+
+  /** The transport when READY. Hot: called per call. */
+  public getReadyTransport(): ChannelTransport | undefined {
+    const transport = this.ready?.transport
+    return transport?.canOpen === true ? transport : undefined
+  }
+
+  /**
+   * Replaces the addresses. READY stays if its address is still listed; otherwise, and when
+   * CONNECTING, an attempt starts anew. New addresses end a backoff, which was the old ones'.
+   */
+  public updateAddresses(addresses: readonly Address[]): void {
+    const previous = this.addresses
+    this.addresses = addresses
+    if (sameAddresses(previous, addresses)) return
+    switch (this.state) {
+      case ConnectivityState.TransientFailure:
+        if (!addresses.every((address) => includes(previous, address))) this.resetConnectBackoff()
+        break
+      case ConnectivityState.Ready:
+        if (this.ready === undefined || !includes(addresses, this.ready.address)) this.restart()
+        break
+      case ConnectivityState.Connecting:
+        this.restart()
+    }
+  }
+
+  /** Ends a wait between attempts, and makes the next one the first. */
+  public resetConnectBackoff(): void {
+    this.failures = 0
+    if (this.backoffTimer !== undefined) this.endBackoff()
+  }
+
+  /**
+   * The end: SHUTDOWN. Gracefully, the open transports finish their streams first. A second call
+   * can close what the first let finish.
+   */
+  public tearDown(reason: string, graceful: boolean): void {
+    this.stop()
+    this.updateState({ state: ConnectivityState.Shutdown })
+    if (this.open.size === 0) this.events.gone(this)
+    for (const { transport } of this.open) {
+      if (graceful) transport?.closeGracefully()
+      else transport?.close(reason)
+    }
+  }
+
+  public transportGoingAway(monitor: TransportMonitor): void {
+    if (monitor === this.ready) this.loseReady()
+  }
+
+  public transportClosed(monitor: TransportMonitor): void {
+    if (!this.open.delete(monitor)) return
+    if (monitor === this.ready) this.loseReady()
+    else if (this.state === ConnectivityState.Shutdown && this.open.size === 0) {
+      this.events.gone(this)
+    }
+  }
+
+  /** One pass over the addresses under one deadline, then READY, or a backoff and IDLE. */
+  private async resetTransport(): Promise<void> {
+    const { clock, random, backoff, minConnectTimeoutMs } = this.connector
+    const backoffForMs = backoffMs(this.failures, random, backoff)
+    const timeoutMs = Math.max(minConnectTimeoutMs, backoffForMs)
+    const startMs = clock.nowMs()
+    const attempt = new AbortController()
+    this.attempt = attempt
+    this.updateState({ state: ConnectivityState.Connecting })
+    const deadline = clock.timer(timeoutMs, () => attempt.abort(timedOut(timeoutMs)), false)
+    const outcome = await this.tryAllAddresses(startMs + timeoutMs, attempt.signal)
+    deadline.cancel()
+    if (attempt !== this.attempt) {
+      if (outcome instanceof TransportMonitor) outcome.transport?.close('it came too late')
+      return
+    }
+    this.attempt = undefined
+    if (outcome instanceof TransportMonitor) this.becomeReady(outcome)
+    else this.backOff(startMs + backoffForMs, outcome)
+  }
+
+  /** The first transport that is ready, or why the last address failed. */
+  private async tryAllAddresses(
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<TransportMonitor | Status> {
+    let failure = NO_ADDRESSES
+    for (const address of this.addresses) {
+      try {
+        return await this.createTransport(address, deadlineMs, signal)
+      } catch (cause) {
+        failure = connectFailed(address, cause)
+      }
+      if (signal.aborted) break
+    }
+    return failure
+  }
+
+  private async createTransport(
+    address: Address,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<TransportMonitor> {
+    const monitor = new TransportMonitor(address, this.connector, this)
+    const connecting = this.connector.connect(address, deadlineMs, monitor, signal)
+    const transport = await unlessAborted(connecting, signal)
+    if (monitor.goingAway || monitor.closed) {
+      transport.close('it was going away before its first call')
+      throw new Error('the server ended the connection at once')
+    }
+    monitor.transport = transport
+    return monitor
+  }
+
+  private becomeReady(monitor: TransportMonitor): void {
+    this.failures = 0
+    this.ready = monitor
+    this.open.add(monitor)
+    this.updateState({ state: ConnectivityState.Ready })
+    // It may have ended while its promise was on the way here.
+    if (monitor.closed) this.transportClosed(monitor)
+    else if (monitor.goingAway) this.transportGoingAway(monitor)
+  }
+
+  private loseReady(): void {
+    this.ready = undefined
+    this.events.resolveNow()
+    this.updateState({ state: ConnectivityState.Idle })
+  }
+
+  private backOff(untilMs: number, error: Status): void {
+    const { clock } = this.connector
+    const restMs = Math.max(0, untilMs - clock.nowMs())
+    this.failures += 1
+    this.backoffTimer = clock.timer(restMs, () => this.endBackoff(), false)
+    this.events.resolveNow()
+    this.updateState({ state: ConnectivityState.TransientFailure, error })
+  }
+
+  private endBackoff(): void {
+    this.backoffTimer?.cancel()
+    this.backoffTimer = undefined
+    this.updateState({ state: ConnectivityState.Idle })
+  }
+
+  private restart(): void {
+    const previous = this.ready
+    this.stop()
+    previous?.transport?.closeGracefully()
+    if (this.addresses.length > 0) void this.resetTransport()
+    else this.updateState({ state: ConnectivityState.Idle })
+  }
+
+  private stop(): void {
+    this.attempt?.abort(new Error('the attempt was given up'))
+    this.attempt = undefined
+    this.backoffTimer?.cancel()
+    this.backoffTimer = undefined
+    this.ready = undefined
+  }
+
+  private updateState(change: SubConnState): void {
+    if (change.state === this.state) return
+    this.state = change.state
+    this.events.stateChanged(change)
+  }
+}
+
+function sameAddresses(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, at) => sameAddress(address, b[at] as Address))
+}
+
+function includes(list: readonly Address[], address: Address): boolean {
+  return list.some((listed) => sameAddress(listed, address))
+}
+
+function timedOut(timeoutMs: number): Error {
+  return new Error(`connect_timeout: no address was ready within ${timeoutMs} ms`)
+}
+
+function connectFailed({ address }: Address, cause: unknown): Status {
+  const { message, code } = cause as NodeJS.ErrnoException
+  const reason = message || code || String(cause)
+  const text = reason.startsWith(address) ? reason : `${address}: ${reason}`
+  return { code: Code.Unavailable, message: `could not connect: ${text}`, cause }
+}
+
+/** Settles as `connecting` does, or rejects when `signal` is aborted; what comes later is closed. */
+function unlessAborted(
+  connecting: Promise<ChannelTransport>,
+  signal: AbortSignal,
+): Promise<ChannelTransport> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason)
+      connecting.then((late) => late.close('it came too late'), ignore)
+    }
+    const settled = (): void => signal.removeEventListener('abort', abort)
+    signal.addEventListener('abort', abort)
+    connecting.then(resolve, reject).then(settled)
+  })
+}
+
+function ignore(): void {}

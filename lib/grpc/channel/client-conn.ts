@@ -1,0 +1,380 @@
+// A channel: a target, the connections to what it means, and the choice of one for each call.
+// Does not know calls beyond that they want a transport. Source: grpc-go clientconn.go.
+//
+//   resolver -> CcResolverWrapper -> handleResolvedAddrs -> CcBalancerWrapper -> policy
+//   policy -> newSubConn -> AcBalancerWrapper -> AddrConn -> transport
+//   policy -> updateBalancerState -> PickerWrapper, ConnectivityStateManager
+import {
+  type BalancerBuilder,
+  type BalancerState,
+  ConnectivityState,
+  getBalancer,
+  type SubConnState,
+} from '../../balancer/index.ts'
+import type { BackoffOptions } from '../../base/backoff.ts'
+import { type Clock, systemClock } from '../../base/clock.ts'
+import { type Random, systemRandom } from '../../base/random.ts'
+import { Serializer } from '../../base/serializer.ts'
+import type { Status } from '../../base/status.ts'
+import {
+  type Address,
+  findResolver,
+  type ResolvableTarget,
+  type ResolverBuilder,
+  type ResolverState,
+} from '../../naming/index.ts'
+import type { ConnectionOptions, Peer, TraceSink } from '../../transport/index.ts'
+import type { Interceptor } from '../call/interceptor.ts'
+import type { CallOptions } from '../client/call-options.ts'
+import type { CallChannel } from '../client/client-call.ts'
+import type { CallCredentials, ChannelCredentials } from '../client/credentials.ts'
+import { type CallDefaults, MethodCaller } from '../client/invoke.ts'
+import type { BidiCall } from '../client/stream-call.ts'
+import { userAgent } from '../client/user-agent.ts'
+import { type Logger, silentLogger } from '../observe/logger.ts'
+import type { StatsHandler } from '../observe/stats.ts'
+import { type Compressor, Compressors } from '../protocol/compression.ts'
+import type { MethodDefinition } from '../protocol/method.ts'
+import { AddrConn } from './addr-conn.ts'
+import { channelAuthority } from './authority.ts'
+import { CcBalancerWrapper } from './cc-balancer-wrapper.ts'
+import { CcResolverWrapper } from './cc-resolver-wrapper.ts'
+import {
+  type ChannelTransport,
+  type ConnectTransport,
+  type KeepaliveOptions,
+  socketConnector,
+} from './channel-transport.ts'
+import {
+  ConnectivityStateManager,
+  type StateListener,
+  type WaitLimits,
+} from './connectivity-state-manager.ts'
+import { Connector } from './connector.ts'
+import { Idleness } from './idleness.ts'
+import { type PendingPick, PickerWrapper } from './picker-wrapper.ts'
+import { ProcessHold } from './process-hold.ts'
+
+/** How a channel behaves. */
+export interface ChannelOptions {
+  /** Resolvers for this channel alone; they go before the registered ones. */
+  readonly resolvers?: readonly ResolverBuilder[]
+  /** The scheme of a target that has none. Default `dns`. */
+  readonly defaultScheme?: string
+  /** The load-balancing policy, by its registered name or itself. Default `pick_first`. */
+  readonly balancer?: string | BalancerBuilder
+  /** The `:authority` of calls, and the name that TLS checks. Default: the target's. */
+  readonly authority?: string
+  /** TLS or not, and what proves who calls. Default: insecure. */
+  readonly credentials?: ChannelCredentials
+  readonly keepalive?: KeepaliveOptions
+  /** Between connection attempts, and between lookups that fail. */
+  readonly backoff?: BackoffOptions
+  /** The least time that a connection attempt is given, ms. Default 20,000. */
+  readonly minConnectTimeoutMs?: number
+  /** Time without a call after which connections are closed, ms; 0 for never. Default 30 min. */
+  readonly idleTimeoutMs?: number
+  /** Put before our own name in user-agent. */
+  readonly userAgent?: string
+  /** Around every call; the first is the outermost. */
+  readonly interceptors?: readonly Interceptor[]
+  /** Defaults for every call. */
+  readonly callOptions?: CallOptions
+  /** The encodings that are spoken. Default: gzip, deflate, br. */
+  readonly compressors?: readonly Compressor[]
+  readonly stats?: StatsHandler
+  /** Hears of faults that no caller sees. Default: silent. */
+  readonly logger?: Logger
+  /** Windows, limits and deadlines of its connections. */
+  readonly connection?: ConnectionOptions
+  /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
+}
+
+/** What a channel is built upon. */
+export interface ChannelDependencies {
+  /** Default: real sockets. */
+  readonly connect?: ConnectTransport
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60 * 1000
+const DEFAULT_BALANCER = 'pick_first'
+
+/** See above. Idle, without any I/O, until the first call or {@link ClientConn.connect}. */
+export class ClientConn implements CallChannel {
+  /** As the user wrote it. */
+  public readonly target: string
+  public readonly authority: string
+  public readonly clock: Clock
+  /** Whether its connections use TLS. */
+  public readonly secure: boolean
+  public readonly callCredentials: CallCredentials | undefined
+  public readonly stats: StatsHandler | undefined
+  public readonly compressors: Compressors
+  private readonly callDefaults: CallDefaults
+  private readonly logger: Logger
+  private readonly resolvable: ResolvableTarget
+  private readonly balancerBuilder: BalancerBuilder
+  private readonly serializer: Serializer = new Serializer()
+  private readonly connector: Connector
+  private readonly states: ConnectivityStateManager
+  private readonly pickerWrapper: PickerWrapper
+  private readonly idleness: Idleness
+  private readonly addrConns = new Set<AddrConn>()
+  /** Absent while idle. */
+  private resolverWrapper: CcResolverWrapper | undefined
+  /** Absent while idle and until the first resolution. */
+  private balancerWrapper: CcBalancerWrapper | undefined
+
+  /** Throws when the target or the policy means nothing. */
+  public constructor(
+    target: string,
+    options: ChannelOptions = {},
+    dependencies: ChannelDependencies = {},
+  ) {
+    const { clock = systemClock, random = systemRandom } = dependencies
+    const connect =
+      dependencies.connect ?? socketConnector(clock, options.connection ?? {}, options.trace)
+    const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options
+    const hold = new ProcessHold(clock)
+    this.target = target
+    this.resolvable = findResolver(target, options.resolvers, options.defaultScheme)
+    this.authority = channelAuthority(this.resolvable, options.authority)
+    this.balancerBuilder = findBalancer(options.balancer)
+    this.connector = new Connector({
+      ...options,
+      authority: this.authority,
+      connect,
+      clock,
+      random,
+    })
+    this.states = new ConnectivityStateManager(clock, hold)
+    this.pickerWrapper = new PickerWrapper(this.serializer, hold)
+    this.idleness = new Idleness(clock, idleTimeoutMs, () => this.enterIdle())
+    this.clock = clock
+    this.secure = options.credentials?.tls !== undefined
+    this.callCredentials = options.credentials?.call
+    this.stats = options.stats
+    this.compressors = new Compressors(options.compressors)
+    this.logger = options.logger ?? silentLogger
+    this.callDefaults = {
+      userAgent: userAgent(options.userAgent),
+      interceptors: options.interceptors ?? [],
+      options: options.callOptions ?? {},
+    }
+  }
+
+  /** Whether the channel could carry a call now. */
+  public getState(): ConnectivityState {
+    return this.states.state
+  }
+
+  /** Resolves once the state is, or has been, another than `source`. */
+  public waitForStateChange(source: ConnectivityState, limits?: WaitLimits): Promise<void> {
+    return this.states.changeFrom(source, limits)
+  }
+
+  /** Calls `listener` with every new state from now on. Returns what ends it. */
+  public onStateChange(listener: StateListener): () => void {
+    return this.states.listen(listener)
+  }
+
+  /** Leaves IDLE: resolves the target if need be and connects. */
+  public connect(): void {
+    if (this.resolverWrapper === undefined) this.exitIdle()
+    else this.balancerWrapper?.exitIdle()
+  }
+
+  /**
+   * Connects and resolves when READY; failures are waited out. Rejects with an RpcError:
+   * DEADLINE_EXCEEDED with what failed last, or CANCELLED when aborted or closed.
+   */
+  public waitForReady(limits: WaitLimits = {}): Promise<void> {
+    return this.states.untilReady(() => this.connect(), limits)
+  }
+
+  /** One request, one response. Rejects with RpcError. */
+  public invoke<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    request: Req,
+    options?: CallOptions,
+  ): Promise<Res> {
+    return this.caller(method).unary(request, options)
+  }
+
+  /** A call of any kind as a stream: requests by `send` and `end`, responses by a loop over it. */
+  public newStream<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    options?: CallOptions,
+  ): BidiCall<Req, Res> {
+    return this.caller(method).stream(options)
+  }
+
+  /** What calls one method; clients keep one for each. `defaults` go before the channel's. */
+  public caller<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    defaults?: CallOptions,
+  ): MethodCaller<Req, Res> {
+    const { callDefaults } = this
+    const options =
+      defaults === undefined ? callDefaults.options : { ...callDefaults.options, ...defaults }
+    return new MethodCaller(this, { ...callDefaults, options }, method)
+  }
+
+  /** Tells the logger of a fault that no caller sees. */
+  public reportFault(where: string, error: unknown): void {
+    this.logger.error(`${where} failed`, error)
+  }
+
+  /**
+   * The transport for a try of a call, if there is one now; otherwise `call` hears. Hot. Between
+   * `callStarted` and `callEnded` only.
+   */
+  public pick(call: PendingPick): ChannelTransport | undefined {
+    if (this.resolverWrapper === undefined) this.exitIdle()
+    return this.pickerWrapper.pick(call)
+  }
+
+  /** Forgets a call that waits for its transport. */
+  public cancelPick(call: PendingPick): void {
+    this.pickerWrapper.cancel(call)
+  }
+
+  /** A call has begun: the channel does not become idle. */
+  public callStarted(): void {
+    this.idleness.callStarted()
+  }
+
+  /** A call of {@link ClientConn.callStarted} is over. */
+  public callEnded(): void {
+    this.idleness.callEnded()
+  }
+
+  /**
+   * Ends everything at once: calls that wait fail with CANCELLED, open ones with their connection.
+   * Idempotent.
+   */
+  public close(): void {
+    this.states.update(ConnectivityState.Shutdown)
+    this.pickerWrapper.close()
+    this.idleness.stop()
+    this.dropWrappers()
+    for (const addrConn of this.addrConns) addrConn.tearDown('the channel was closed', false)
+  }
+
+  public async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  private exitIdle(): void {
+    if (this.getState() === ConnectivityState.Shutdown) return
+    this.idleness.start()
+    this.states.update(ConnectivityState.Connecting)
+    this.resolverWrapper = new CcResolverWrapper(
+      {
+        handleResolvedAddrs: (state) => this.handleResolvedAddrs(state),
+        handleResolverError: (status) => this.handleResolverError(status),
+      },
+      this.serializer,
+      this.connector,
+    )
+    this.resolverWrapper.start(this.resolvable)
+  }
+
+  private enterIdle(): void {
+    this.dropWrappers()
+    this.pickerWrapper.updatePicker(undefined)
+    this.states.update(ConnectivityState.Idle)
+  }
+
+  private dropWrappers(): void {
+    this.resolverWrapper?.close()
+    this.balancerWrapper?.close()
+    this.resolverWrapper = undefined
+    this.balancerWrapper = undefined
+  }
+
+  private handleResolvedAddrs(state: ResolverState): boolean {
+    return this.balancer().handleResolvedAddrs(state)
+  }
+
+  private handleResolverError(status: Status): void {
+    this.states.noteFailure(status)
+    this.balancer().resolverError(status)
+  }
+
+  /** The policy is made at the first resolution, which may say which one it is to be. */
+  private balancer(): CcBalancerWrapper {
+    this.balancerWrapper ??= new CcBalancerWrapper(
+      {
+        target: this.target,
+        newAddrConn: (addresses, onState) => this.newAddrConn(addresses, onState),
+        updateBalancerState: (balancerState) => this.updateBalancerState(balancerState),
+        resolveNow: () => this.resolverWrapper?.resolveNow(),
+      },
+      this.serializer,
+      this.balancerBuilder,
+      this.connector,
+    )
+    return this.balancerWrapper
+  }
+
+  private newAddrConn(
+    addresses: readonly Address[],
+    onState: (change: SubConnState) => void,
+  ): AddrConn {
+    const addrConn = new AddrConn(addresses, this.connector, {
+      stateChanged: (change) => {
+        if (change.error !== undefined) this.states.noteFailure(change.error)
+        onState(change)
+      },
+      resolveNow: () => this.resolverWrapper?.resolveNow(),
+      gone: (gone) => this.addrConns.delete(gone),
+    })
+    this.addrConns.add(addrConn)
+    return addrConn
+  }
+
+  private updateBalancerState({ state, picker }: BalancerState): void {
+    this.pickerWrapper.updatePicker(picker)
+    this.states.update(state)
+  }
+}
+
+function findBalancer(balancer: string | BalancerBuilder = DEFAULT_BALANCER): BalancerBuilder {
+  const builder = typeof balancer === 'string' ? getBalancer(balancer) : balancer
+  if (builder === undefined) {
+    throw new Error(`balancer_unknown: got "${String(balancer)}", want a registered policy`)
+  }
+  return builder
+}
+
+/** How {@link dial} goes about it. */
+export interface DialOptions extends ChannelOptions {
+  /** Resolves only when the channel is READY. */
+  readonly block?: boolean
+  /** For `block`: how long that may take, ms. Default: for ever. */
+  readonly blockTimeoutMs?: number
+}
+
+/**
+ * A channel to `target`, such as `dns:///host:port`, `host:port` or `unix:/path`. It connects with
+ * its first call; with `block` the result is a promise of a channel that is READY.
+ */
+export function dial(target: string, options: DialOptions & { block: true }): Promise<ClientConn>
+export function dial(target: string, options?: DialOptions): ClientConn
+export function dial(target: string, options: DialOptions = {}): ClientConn | Promise<ClientConn> {
+  const conn = new ClientConn(target, options)
+  if (options.block !== true) return conn
+  const { blockTimeoutMs } = options
+  const limits = blockTimeoutMs === undefined ? {} : { timeoutMs: blockTimeoutMs }
+  return conn.waitForReady(limits).then(
+    () => conn,
+    (error) => {
+      conn.close()
+      throw error
+    },
+  )
+}

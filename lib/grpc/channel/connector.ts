@@ -1,0 +1,79 @@
+// How one channel makes connections: the options that all of its AddrConns share, and the keepalive
+// time that a server may have asked to be raised. Source: grpc-go clientconn.go, gRFC A8.
+import type { BackoffOptions } from '../../base/backoff.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
+import type { Address } from '../../naming/index.ts'
+import type { ChannelCredentials } from '../client/credentials.ts'
+import {
+  type ChannelTransport,
+  type ConnectTransport,
+  ErrorCode,
+  type GoAwayInfo,
+  type KeepaliveOptions,
+  type TransportListener,
+} from './channel-transport.ts'
+
+/** What a {@link Connector} is made of. */
+export interface ConnectorOptions {
+  readonly connect: ConnectTransport
+  readonly clock: Clock
+  readonly random: Random
+  readonly authority: string
+  readonly credentials?: ChannelCredentials | undefined
+  readonly keepalive?: KeepaliveOptions
+  readonly backoff?: BackoffOptions
+  /** Default 20,000. */
+  readonly minConnectTimeoutMs?: number
+}
+
+const MIN_KEEPALIVE_TIME_MS = 10_000
+const DEFAULT_MIN_CONNECT_TIMEOUT_MS = 20_000
+
+/** One per channel. */
+export class Connector {
+  public readonly clock: Clock
+  public readonly random: Random
+  public readonly backoff: BackoffOptions
+  /** The least time that an attempt, all addresses of it together, is given. */
+  public readonly minConnectTimeoutMs: number
+  private readonly options: ConnectorOptions
+  private currentKeepaliveTimeMs: number
+
+  public constructor(options: ConnectorOptions) {
+    this.options = options
+    this.clock = options.clock
+    this.random = options.random
+    this.backoff = options.backoff ?? {}
+    this.minConnectTimeoutMs = options.minConnectTimeoutMs ?? DEFAULT_MIN_CONNECT_TIMEOUT_MS
+    // gRFC A8: not below 10 s, whatever the application asks for.
+    this.currentKeepaliveTimeMs = Math.max(
+      MIN_KEEPALIVE_TIME_MS,
+      options.keepalive?.timeMs ?? Infinity,
+    )
+  }
+
+  /** What a transport made now gets as its keepalive time; Infinity for none. */
+  public get keepaliveTimeMs(): number {
+    return this.currentKeepaliveTimeMs
+  }
+
+  /** One connection; see {@link ConnectTransport}. */
+  public connect(
+    address: Address,
+    deadlineMs: number,
+    listener: TransportListener,
+    signal: AbortSignal,
+  ): Promise<ChannelTransport> {
+    const { connect, authority, credentials, keepalive } = this.options
+    const timeMs = this.currentKeepaliveTimeMs
+    const options = { deadlineMs, authority, credentials, keepalive: { ...keepalive, timeMs } }
+    return connect(address, options, listener, signal)
+  }
+
+  /** A server that was pinged too often doubles the time of the transports to come. gRFC A8. */
+  public handleGoAway(info: GoAwayInfo, usedKeepaliveTimeMs: number): void {
+    if (info.code !== ErrorCode.ENHANCE_YOUR_CALM || info.debugText !== 'too_many_pings') return
+    this.currentKeepaliveTimeMs = Math.max(this.currentKeepaliveTimeMs, 2 * usedKeepaliveTimeMs)
+  }
+}

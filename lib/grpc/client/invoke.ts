@@ -1,0 +1,163 @@
+// Starting calls: what a method needs on a channel, and the four ways to call it.
+import { Code } from '../../base/status.ts'
+import type { Interceptor } from '../call/interceptor.ts'
+import {
+  DEFAULT_MAX_RECV_MESSAGE_BYTES,
+  DEFAULT_MAX_SEND_MESSAGE_BYTES,
+} from '../protocol/message.ts'
+import type { MethodDefinition } from '../protocol/method.ts'
+import { RequestTemplate } from '../protocol/request-headers.ts'
+import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallOptions } from './call-options.ts'
+import { type CallChannel, ClientCall, type MethodPlan, type ResponseSink } from './client-call.ts'
+import { InterceptedCall, invokeIntercepted } from './intercepted-call.ts'
+import { type BidiCall, type ClientStreamCall, StreamCall } from './stream-call.ts'
+
+/** What all calls of a channel share beyond the channel itself. */
+export interface CallDefaults {
+  readonly userAgent: string
+  readonly interceptors: readonly Interceptor[]
+  readonly options: CallOptions
+}
+
+const DEFAULT_MIN_COMPRESS_BYTES = 1024
+
+/** What is the same for every call of a method with these options. Throws RpcError. */
+export function planMethod<Req, Res>(
+  channel: CallChannel,
+  defaults: CallDefaults,
+  method: MethodDefinition<Req, Res>,
+  options: CallOptions,
+): MethodPlan<Req, Res> {
+  const { compression = 'identity' } = options
+  const { compressors } = channel
+  if (!compressors.knows(compression)) {
+    throw new RpcError(Code.Internal, `no compressor for the encoding ${compression}`, {
+      token: 'compression_unknown',
+    })
+  }
+  return {
+    method,
+    template: new RequestTemplate({
+      scheme: channel.secure ? 'https' : 'http',
+      path: method.path,
+      authority: channel.authority,
+      userAgent: defaults.userAgent,
+      contentSubtype: method.request.contentSubtype,
+      encoding: compression === 'identity' ? undefined : compression,
+      acceptEncoding: compressors.acceptEncoding,
+    }),
+    sending: {
+      codec: method.request,
+      maxMessageBytes: options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_MESSAGE_BYTES,
+      compressor: compressors.get(compression),
+      minCompressBytes: options.minCompressBytes ?? DEFAULT_MIN_COMPRESS_BYTES,
+    },
+    maxRecvMessageBytes: options.maxRecvMessageBytes ?? DEFAULT_MAX_RECV_MESSAGE_BYTES,
+  }
+}
+
+/** Calls one method on one channel, with defaults; a client has one for each of its methods. */
+export class MethodCaller<Req, Res> {
+  private readonly channel: CallChannel
+  private readonly defaults: CallDefaults
+  private readonly method: MethodDefinition<Req, Res>
+  private plain: MethodPlan<Req, Res> | undefined
+
+  public constructor(
+    channel: CallChannel,
+    defaults: CallDefaults,
+    method: MethodDefinition<Req, Res>,
+  ) {
+    this.channel = channel
+    this.defaults = defaults
+    this.method = method
+  }
+
+  /** One request, one response. Rejects with RpcError. */
+  public unary(request: Req, options?: CallOptions): Promise<Res> {
+    const merged = this.merge(options)
+    const interceptors = this.interceptors(merged)
+    let plan: MethodPlan<Req, Res>
+    try {
+      plan = this.plan(merged)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    if (interceptors.length > 0) {
+      return invokeIntercepted(
+        this.channel,
+        plan as unknown as MethodPlan,
+        merged,
+        interceptors,
+        request,
+      ) as Promise<Res>
+    }
+    return new Promise((resolve, reject) => {
+      const result = new UnaryResult<Res>(resolve, reject)
+      new ClientCall(this.channel, plan, merged, result).startWithRequest(request)
+    })
+  }
+
+  /** A call with a stream on either side; `request` for a call that sends just one. */
+  public stream(
+    options: CallOptions | undefined,
+    request?: { readonly message: Req },
+  ): ClientStreamCall<Req, Res> & BidiCall<Req, Res> {
+    const merged = this.merge(options)
+    const plan = this.plan(merged)
+    const interceptors = this.interceptors(merged)
+    if (interceptors.length === 0) {
+      return new StreamCall(this.channel, plan, merged).begin(request)
+    }
+    const unknownPlan = plan as unknown as MethodPlan
+    return new InterceptedCall<Req, Res>(this.channel, unknownPlan, merged, interceptors, request)
+  }
+
+  private merge(options: CallOptions | undefined): CallOptions {
+    if (options === undefined) return this.defaults.options
+    return { ...this.defaults.options, ...options }
+  }
+
+  private interceptors(options: CallOptions): readonly Interceptor[] {
+    const { interceptors } = this.defaults
+    if (options.interceptors === undefined) return interceptors
+    return [...interceptors, ...options.interceptors]
+  }
+
+  // A plan depends on few options, which few calls set.
+  private plan(options: CallOptions): MethodPlan<Req, Res> {
+    const { channel, defaults, method } = this
+    const isPlain =
+      options.compression === defaults.options.compression &&
+      options.minCompressBytes === defaults.options.minCompressBytes &&
+      options.maxRecvMessageBytes === defaults.options.maxRecvMessageBytes &&
+      options.maxSendMessageBytes === defaults.options.maxSendMessageBytes
+    if (!isPlain) return planMethod(channel, defaults, method, options)
+    this.plain ??= planMethod(channel, defaults, method, options)
+    return this.plain
+  }
+}
+
+/** The one promise of a unary call. */
+class UnaryResult<Res> implements ResponseSink<Res> {
+  public readonly awaitsResponse = true
+  private readonly resolve: (response: Res) => void
+  private readonly reject: (error: RpcError) => void
+  private message: Res | undefined
+
+  public constructor(resolve: (response: Res) => void, reject: (error: RpcError) => void) {
+    this.resolve = resolve
+    this.reject = reject
+    this.message = undefined
+  }
+
+  public onResponse(message: Res): void {
+    this.message = message
+  }
+
+  public onEnd(error: RpcError | undefined): void {
+    if (error === undefined) this.resolve(this.message as Res)
+    else this.reject(error)
+  }
+}

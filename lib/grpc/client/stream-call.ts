@@ -1,0 +1,206 @@
+// Calls with a stream on either side, as their caller holds them: send, end, read, cancel.
+import { Code } from '../../base/status.ts'
+import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
+import type { Metadata } from '../protocol/metadata.ts'
+import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallOptions } from './call-options.ts'
+import { type CallChannel, ClientCall, type MethodPlan, type ResponseSink } from './client-call.ts'
+
+/** What every streaming call offers. */
+export interface CallHandle {
+  /** The response's headers. Rejects when the call fails before they come. */
+  readonly headers: Promise<Metadata>
+  /** The trailers, once the call is over, also when it failed. */
+  readonly trailers: Promise<Metadata>
+  /** The server's address, once there is a connection. */
+  readonly peerAddress: string | undefined
+  /** Ends the call with CANCELLED. */
+  cancel(message?: string): void
+}
+
+/** The receiving half: a loop over it reads all responses; leaving the loop cancels the call. */
+export interface Responses<Res> extends AsyncIterable<Res> {
+  /** The push form: `onMessage` hears each response; resolves at the end, rejects with RpcError. */
+  consume(onMessage: (response: Res) => void): Promise<void>
+}
+
+/** The sending half. */
+export interface Requests<Req> {
+  /** Sends a request; resolves when another may be sent. Rejects with RpcError once the call failed. */
+  send(request: Req): Promise<void>
+  /** Says that no request follows. */
+  end(): void
+}
+
+/** A call with one request and a stream of responses. */
+export interface ServerStreamCall<Res> extends CallHandle, Responses<Res> {}
+
+/** A call with a stream of requests and one response. */
+export interface ClientStreamCall<Req, Res> extends CallHandle, Requests<Req> {
+  /** The response. Rejects with RpcError. */
+  readonly response: Promise<Res>
+}
+
+/** A call with streams both ways. */
+export interface BidiCall<Req, Res> extends CallHandle, Responses<Res>, Requests<Req> {}
+
+/** A promise with its ends, made when first asked for; nobody has to look at it. */
+class Later<T> {
+  private promise: Promise<T> | undefined
+  private settle: ((promise: Promise<T>) => void) | undefined
+  private outcome: Promise<T> | undefined
+
+  public get value(): Promise<T> {
+    this.promise ??=
+      this.outcome ??
+      new Promise((resolve) => {
+        this.settle = resolve
+      })
+    this.promise.catch(ignore)
+    return this.promise
+  }
+
+  public resolve(value: T): void {
+    this.become(Promise.resolve(value))
+  }
+
+  public reject(error: unknown): void {
+    const outcome = Promise.reject(error)
+    outcome.catch(ignore)
+    this.become(outcome)
+  }
+
+  private become(outcome: Promise<T>): void {
+    if (this.outcome !== undefined) return
+    this.outcome = outcome
+    this.settle?.(outcome)
+  }
+}
+
+function ignore(): void {}
+
+/** The handle of a streaming call of any kind; the caller sees the part that its kind has. */
+export class StreamCall<Req, Res>
+  implements
+    ServerStreamCall<Res>,
+    ClientStreamCall<Req, Res>,
+    BidiCall<Req, Res>,
+    ResponseSink<Res>,
+    MessageQueueOwner
+{
+  private readonly call: ClientCall<Req, Res>
+  private readonly queue: MessageQueue<Res> = new MessageQueue<Res>(this)
+  private readonly laterHeaders = new Later<Metadata>()
+  private readonly laterTrailers = new Later<Metadata>()
+  private readonly laterResponse = new Later<Res>()
+  private single: { readonly message: Res } | undefined
+
+  public constructor(channel: CallChannel, plan: MethodPlan<Req, Res>, options: CallOptions) {
+    this.call = new ClientCall(channel, plan, this.listening(options), this)
+  }
+
+  /** Begins the call with its one request, or without. */
+  public begin(request?: { readonly message: Req }): this {
+    if (request === undefined) this.call.start()
+    else this.call.startWithRequest(request.message)
+    return this
+  }
+
+  public get headers(): Promise<Metadata> {
+    return this.laterHeaders.value
+  }
+
+  public get trailers(): Promise<Metadata> {
+    return this.laterTrailers.value
+  }
+
+  public get response(): Promise<Res> {
+    return this.laterResponse.value
+  }
+
+  public get peerAddress(): string | undefined {
+    return this.call.peerAddress
+  }
+
+  public send(request: Req): Promise<void> {
+    return this.call.send(request)
+  }
+
+  public end(): void {
+    this.call.end()
+  }
+
+  public cancel(message?: string): void {
+    this.call.cancel(message)
+  }
+
+  public consume(onMessage: (response: Res) => void): Promise<void> {
+    return this.queue.consume(onMessage)
+  }
+
+  public [Symbol.asyncIterator](): AsyncIterator<Res> {
+    return this.queue
+  }
+
+  // ── ResponseSink
+
+  public get awaitsResponse(): boolean {
+    return this.queue.isAwaited
+  }
+
+  public onResponse(message: Res, wireBytes: number): void {
+    if (this.call.streamsResponses) this.queue.push(message, wireBytes)
+    else this.single = { message }
+  }
+
+  public onEnd(error: RpcError | undefined): void {
+    this.queue.end(error)
+    if (error === undefined && this.single !== undefined) {
+      this.laterResponse.resolve(this.single.message)
+    }
+    const failure = error ?? new RpcError(Code.Internal, 'the call ended without them')
+    this.laterHeaders.reject(failure)
+    this.laterResponse.reject(failure)
+  }
+
+  // ── MessageQueueOwner
+
+  public messageTaken(wireBytes: number): void {
+    this.call.credit(wireBytes)
+  }
+
+  public readerWaits(): void {
+    this.call.responseAwaited()
+  }
+
+  public readerLeft(): void {
+    this.call.cancel('the reader left the stream')
+  }
+
+  private listening(options: CallOptions): CallOptions {
+    return {
+      ...options,
+      onHeaders: (headers) => {
+        this.laterHeaders.resolve(headers)
+        options.onHeaders?.(headers)
+      },
+      onTrailers: (trailers) => {
+        this.laterTrailers.resolve(trailers)
+        options.onTrailers?.(trailers)
+      },
+    }
+  }
+}
+
+/** Sends all requests of an iterable at the wire's pace, then ends; a fault in it cancels the call. */
+export async function sendAll<Req>(
+  call: Requests<Req> & CallHandle,
+  requests: AsyncIterable<Req> | Iterable<Req>,
+): Promise<void> {
+  try {
+    for await (const request of requests) await call.send(request)
+    call.end()
+  } catch (thrown) {
+    call.cancel(`the requests failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  }
+}

@@ -1,0 +1,52 @@
+export { Code, codeName, type Status } from '../base/status.ts'
+export type {
+  CallContext,
+  InterceptedRequest,
+  InterceptedResponse,
+  Interceptor,
+  InterceptorNext,
+} from './call/interceptor.ts'
+export {
+  type ChannelOptions,
+  ClientConn,
+  type DialOptions,
+  dial,
+} from './channel/client-conn.ts'
+export type { CallOptions } from './client/call-options.ts'
+export { type Client, type ClientMethod, createClient } from './client/client.ts'
+export { type CallCredentials, type ChannelCredentials, credentials } from './client/credentials.ts'
+export type {
+  BidiCall,
+  CallHandle,
+  ClientStreamCall,
+  Requests,
+  Responses,
+  ServerStreamCall,
+} from './client/stream-call.ts'
+export type { Logger } from './observe/logger.ts'
+export type { ConnEvent, RpcEvent, RpcTag, StatsHandler } from './observe/stats.ts'
+export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
+export {
+  brotliCompressor,
+  type Compressor,
+  deflateCompressor,
+  gzipCompressor,
+} from './protocol/compression.ts'
+export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
+export {
+  bidi,
+  clientStream,
+  defineMethod,
+  defineService,
+  type MethodDefinition,
+  MethodKind,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceDefinition,
+  serverStream,
+  unary,
+} from './protocol/method.ts'
+export { RpcError, type RpcErrorOptions } from './protocol/rpc-error.ts'
+export type { Handler, Handlers, RequestStream, ServerCallContext } from './server/handlers.ts'
+export { RegistrationError } from './server/router.ts'
+export { Server, type ServerListenOptions, type ServerOptions } from './server/server.ts'

@@ -1,0 +1,304 @@
+// The gRPC server: services, listeners, and what is the same for all its calls. One request's way is
+// server-call.ts; sockets and connections are the transport's Http2Server.
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../../base/clock.ts'
+import {
+  ErrorCode,
+  type HeaderBlock,
+  Http2Server,
+  type ListenDescriptor,
+  type Listener,
+  type ListenOptions,
+  type Peer,
+  type ServerConnectionOptions,
+  type ServerTlsOptions,
+  type ServerTransport,
+  type Stream,
+  type StreamHandler,
+  type TraceSink,
+  type TransportAddress,
+} from '../../transport/index.ts'
+import { chainInterceptors, type Interceptor, type InterceptorNext } from '../call/interceptor.ts'
+import { type Logger, silentLogger } from '../observe/logger.ts'
+import type { StatsHandler } from '../observe/stats.ts'
+import { bytesCodec } from '../protocol/codec.ts'
+import { type Compressor, Compressors, unknownEncoding } from '../protocol/compression.ts'
+import {
+  DEFAULT_MAX_RECV_MESSAGE_BYTES,
+  DEFAULT_MAX_SEND_MESSAGE_BYTES,
+} from '../protocol/message.ts'
+import {
+  bidi,
+  defineMethod,
+  type MethodMap,
+  type ServiceDefinition,
+  splitMethodPath,
+} from '../protocol/method.ts'
+import { Remembered } from '../protocol/remembered.ts'
+import { parseRequestHead, type RequestHead } from '../protocol/request-headers.ts'
+import { ResponseTemplate } from '../protocol/response-headers.ts'
+import { RpcError } from '../protocol/rpc-error.ts'
+import type { AnyHandler, Handler, Handlers } from './handlers.ts'
+import { RegistrationError, type Route, Router } from './router.ts'
+import { type CallServer, ServerCall } from './server-call.ts'
+
+/** Serves methods that nobody registered, as a bidi stream of opaque octets. */
+export type UnknownServiceHandler = Handler<'bidi', Uint8Array, Uint8Array>
+
+/** How a {@link Server} behaves. */
+export interface ServerOptions extends ServerConnectionOptions {
+  /** The first is the outermost. */
+  readonly interceptors?: readonly Interceptor[]
+  /** Requests larger than this are refused, before and after decompression. Default 4 MiB. */
+  readonly maxRecvMessageBytes?: number
+  readonly maxSendMessageBytes?: number
+  /** The encoding of responses where the client accepts it. Default: that of its request. */
+  readonly compression?: string
+  /** Responses shorter than this go uncompressed. Default 1,024. */
+  readonly minCompressBytes?: number
+  /** The encodings that are spoken. Default: gzip, deflate, br. */
+  readonly compressors?: readonly Compressor[]
+  /** Tells clients the text of errors that are no RpcError. Default false. */
+  readonly exposeHandlerErrors?: boolean
+  readonly unknownService?: UnknownServiceHandler
+  readonly stats?: StatsHandler
+  /** Hears of faults that no caller sees. Default: silent. */
+  readonly logger?: Logger
+  /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
+  readonly trace?: (peer: Peer) => TraceSink
+  readonly clock?: Clock
+}
+
+/** How to listen with TLS or without; see the transport's ListenOptions. */
+export interface ServerListenOptions extends ListenOptions {
+  /** TLS with ALPN "h2". With `ca` and `requestClientCertificate` clients prove who they are (mTLS). */
+  readonly tls?: ServerTlsOptions
+}
+
+/** A bound port, with its number where it has one. */
+export interface BoundListener extends Listener {
+  /** 0 for a Unix socket. */
+  readonly port: number
+}
+
+/** What a server offers, as reflection tells it. */
+export interface ServiceInfo {
+  readonly name: string
+  readonly definition: ServiceDefinition
+}
+
+const DEFAULT_MIN_COMPRESS_BYTES = 1024
+
+/** See above. Register services, then listen; a server serves until it is stopped. */
+export class Server {
+  private readonly router = new Router()
+  private readonly http2: Http2Server
+  private readonly calls: Calls
+
+  public constructor(options: ServerOptions = {}) {
+    const logger = options.logger ?? silentLogger
+    this.calls = new Calls(options, this.router, logger)
+    const { stats } = options
+    this.http2 = new Http2Server({
+      fieldWhitespace: 'trim',
+      ...options,
+      onStream: (stream, block, _endStream, transport) =>
+        this.calls.accept(stream, block, transport),
+      onConnection: (transport) =>
+        stats?.handleConn?.({ kind: 'begin', side: 'server', peer: transport.peer.address }),
+      onConnectionEnded: (transport) =>
+        stats?.handleConn?.({ kind: 'end', side: 'server', peer: transport.peer.address }),
+      onError: (error) => logger.warn(`connection lost: ${error.message}`, error),
+    })
+  }
+
+  /** The registered services. */
+  public get services(): readonly ServiceInfo[] {
+    return [...this.router.registered].map(([name, definition]) => ({ name, definition }))
+  }
+
+  /**
+   * Adds a service: one handler for each of its methods. Throws RegistrationError when the service is
+   * registered already, a handler is missing, or the server is serving.
+   */
+  public register<Methods extends MethodMap>(
+    service: ServiceDefinition<Methods>,
+    handlers: Handlers<ServiceDefinition<Methods>>,
+  ): this {
+    this.router.register(service, handlers)
+    return this
+  }
+
+  /**
+   * Listens and serves at `host:port` (port 0: the system chooses), `unix:/path`, an address or a
+   * descriptor. Any number of listeners may serve at once.
+   */
+  public async listen(
+    address: string | TransportAddress | ListenDescriptor,
+    options: ServerListenOptions = {},
+  ): Promise<BoundListener> {
+    this.router.freeze()
+    const listener = await this.http2.listen(address, options)
+    return bound(listener)
+  }
+
+  /** Serves one connection over any Duplex; grpc-go's ServeHTTP and serveStreams. */
+  public serveConnection(duplex: Duplex): ServerTransport {
+    this.router.freeze()
+    return this.http2.serveConnection(duplex)
+  }
+
+  /** Connections that are not gone. */
+  public get connections(): readonly ServerTransport[] {
+    return this.http2.connections
+  }
+
+  /** Stops at once: open calls end, their handlers hear by `call.signal`. */
+  public stop(): Promise<void> {
+    return this.http2.close()
+  }
+
+  /**
+   * Takes no new calls and resolves when the open ones are done; those still open after `graceMs`
+   * are ended.
+   */
+  public gracefulStop(graceMs?: number): Promise<void> {
+    return this.http2.closeGracefully(graceMs)
+  }
+
+  public async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+/** What is the same for all calls of a server, and the first look at each. */
+class Calls implements CallServer {
+  public readonly clock: Clock
+  public readonly compressors: Compressors
+  public readonly maxRecvMessageBytes: number
+  public readonly maxSendMessageBytes: number
+  public readonly minCompressBytes: number
+  public readonly preferredEncoding: string | undefined
+  public readonly exposeHandlerErrors: boolean
+  public readonly stats: StatsHandler | undefined
+  public readonly intercept: ((handler: InterceptorNext) => InterceptorNext) | undefined
+  private readonly router: Router
+  private readonly logger: Logger
+  private readonly unknownService: UnknownServiceHandler | undefined
+  private readonly templates = new Map<string, ResponseTemplate>()
+  private readonly heads = new WeakMap<ServerTransport, Remembered<RequestHead>>()
+  private lastTemplateKey = ''
+  private lastTemplate: ResponseTemplate | undefined
+
+  public constructor(options: ServerOptions, router: Router, logger: Logger) {
+    const { interceptors = [], compression } = options
+    this.clock = options.clock ?? systemClock
+    this.compressors = new Compressors(options.compressors)
+    this.maxRecvMessageBytes = options.maxRecvMessageBytes ?? DEFAULT_MAX_RECV_MESSAGE_BYTES
+    this.maxSendMessageBytes = options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_MESSAGE_BYTES
+    this.minCompressBytes = options.minCompressBytes ?? DEFAULT_MIN_COMPRESS_BYTES
+    this.preferredEncoding = compression
+    this.exposeHandlerErrors = options.exposeHandlerErrors === true
+    this.stats = options.stats
+    this.intercept =
+      interceptors.length === 0 ? undefined : (handler) => chainInterceptors(interceptors, handler)
+    this.router = router
+    this.logger = logger
+    this.unknownService = options.unknownService
+    if (compression !== undefined && !this.compressors.knows(compression)) {
+      throw new RegistrationError('compression_unknown', `no compressor for ${compression}`)
+    }
+  }
+
+  /** onStream of the transport: who takes this request? */
+  public accept(stream: Stream, block: HeaderBlock, transport: ServerTransport): StreamHandler {
+    let remembered = this.heads.get(transport)
+    if (remembered === undefined) {
+      remembered = new Remembered(parseRequestHead)
+      this.heads.set(transport, remembered)
+    }
+    const head = remembered.of(block.fields)
+    const { fault } = head
+    if (fault !== undefined) return this.refuse(stream, faultError(fault), head, fault.httpStatus)
+    const route = this.router.lookup(head.path) ?? this.unknownRoute(head.path)
+    if (route === undefined) return this.refuse(stream, this.router.missing(head.path), head)
+    if (!this.compressors.knows(head.encoding)) {
+      return this.refuse(stream, unknownEncoding(head.encoding, 'server'), head)
+    }
+    const call = new ServerCall(this, transport, stream, block, head, route)
+    call.handleStream()
+    return call
+  }
+
+  public responseTemplate(contentSubtype: string, encoding: string | undefined): ResponseTemplate {
+    const key = encoding === undefined ? contentSubtype : `${contentSubtype} ${encoding}`
+    if (this.lastTemplate !== undefined && key === this.lastTemplateKey) return this.lastTemplate
+    let template = this.templates.get(key)
+    if (template === undefined) {
+      template = new ResponseTemplate(contentSubtype === '' ? undefined : contentSubtype, encoding)
+      // The peer chooses the subtype: remember only a few.
+      if (this.templates.size < MAX_TEMPLATES) this.templates.set(key, template)
+    }
+    this.lastTemplateKey = key
+    this.lastTemplate = template
+    return template
+  }
+
+  public callEnded(): void {}
+
+  public reportFault(where: string, error: unknown): void {
+    this.logger.error(`${where} failed`, error)
+  }
+
+  /** Answers with a status alone, before there is a call. */
+  private refuse(
+    stream: Stream,
+    error: RpcError,
+    head: RequestHead,
+    httpStatus = 200,
+  ): StreamHandler {
+    const template = this.responseTemplate(head.contentSubtype, undefined)
+    const fields = template.trailersOnly(error.toStatus(), undefined, undefined, httpStatus)
+    const accept = error.token === 'message_encoding_unknown'
+    const sent = accept
+      ? [...fields, 'grpc-accept-encoding', this.compressors.acceptEncoding]
+      : fields
+    stream.headers(sent, true)
+    stream.reset(ErrorCode.NO_ERROR, 'request_refused')
+    return REFUSED
+  }
+
+  private unknownRoute(path: string): Route | undefined {
+    const parts = splitMethodPath(path)
+    if (this.unknownService === undefined || parts === undefined) return undefined
+    const method = defineMethod(parts.service, parts.wireName, {
+      ...bidi(bytesCodec, bytesCodec),
+      wireName: parts.wireName,
+    })
+    return { method, handler: this.unknownService as AnyHandler } as unknown as Route
+  }
+}
+
+const MAX_TEMPLATES = 64
+
+/** Hears the rest of a request that was answered already. */
+const REFUSED: StreamHandler = {
+  onHeaders() {},
+  onData() {},
+  onEnd() {},
+  onWritable() {},
+  onClosed() {},
+}
+
+function faultError(fault: NonNullable<RequestHead['fault']>): RpcError {
+  return new RpcError(fault.code, fault.message, { token: fault.token })
+}
+
+function bound(listener: Listener): BoundListener {
+  const { address } = listener
+  return {
+    address,
+    port: 'port' in address ? address.port : 0,
+    close: () => listener.close(),
+  }
+}

@@ -1,0 +1,50 @@
+// Remembers which header blocks passed which rules. The HPACK decoder gives equal blocks as one
+// object, so a busy connection checks each kind of request once.
+import type { HeaderBlock } from '../../hpack/index.ts'
+import { trimFieldWhitespace } from '../stream/header-rules.ts'
+
+/** A rule for a block: a token when it is malformed. */
+export type BlockRules = (block: HeaderBlock) => string | undefined
+
+const SLOTS = 4
+
+interface Checked {
+  readonly raw: HeaderBlock
+  readonly rules: BlockRules
+  readonly block: HeaderBlock
+  readonly token: string | undefined
+}
+
+export class BlockChecker {
+  /** The block of the last check as its owner shall see it. */
+  public block!: HeaderBlock
+  private readonly trims: boolean
+  private readonly slots: Checked[] = []
+  private next = 0
+
+  /** `trims`: outer white space of a value is cut off instead of being a fault. */
+  public constructor(trims: boolean) {
+    this.trims = trims
+  }
+
+  /** The token of the rule that the block breaks; {@link BlockChecker.block} is set either way. */
+  public check(raw: HeaderBlock, rules: BlockRules): string | undefined {
+    for (let i = 0; i < this.slots.length; i++) {
+      const slot = this.slots[i]!
+      if (slot.raw === raw && slot.rules === rules) {
+        this.block = slot.block
+        return slot.token
+      }
+    }
+    let block = raw
+    let token = rules(raw)
+    if (token === 'field_value_outer_whitespace' && this.trims) {
+      block = trimFieldWhitespace(raw)
+      token = rules(block)
+    }
+    this.slots[this.next] = { raw, rules, block, token }
+    this.next = (this.next + 1) % SLOTS
+    this.block = block
+    return token
+  }
+}

@@ -1,0 +1,499 @@
+// One HTTP/2 connection, for either role, without sockets and without scheduling: octets come in by
+// `receive`, leave by `wire.write` inside `flush`, and time is the clock's. RFC 9113.
+//
+//   wire ─▶ receive ─▶ decoder ─▶ reader ─▶ streams ─▶ owners
+//   owners ─▶ streams ─▶ loopy writer ─▶ slabs ─▶ flush ─▶ wire
+//                        control buffer ─┘
+//
+// The three tasks of grpc-go's transport live here: the reader, the loopy writer with its control
+// buffer, and keepalive. This file holds what concerns all of them: the handshake, settings, pings,
+// how a connection ends, and the one place where a connection error is caught.
+import type { Clock } from '../../base/clock.ts'
+import {
+  DEFAULT_WINDOW_BYTES,
+  ErrorCode,
+  errorCodeName,
+  FrameDecoder,
+  Http2Error,
+  MAX_STREAM_ID,
+  Setting,
+} from '../../frame/index.ts'
+import { HpackEncoder } from '../../hpack/index.ts'
+import { TransportClosed } from '../errors.ts'
+import type { Peer, Slabs, Wire, WireEvents } from '../io/wire.ts'
+import type { KeepaliveOptions, ResolvedConnectionOptions } from '../options.ts'
+import { SendWindow } from '../stream/flow-control.ts'
+import { HeaderAssembler } from '../stream/header-assembler.ts'
+import type { Stream } from '../stream/stream.ts'
+import { AbuseGuard, GLITCH_TOKENS, type GlitchReason } from './abuse-guard.ts'
+import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
+import { BlockChecker } from './block-checker.ts'
+import { ControlBuffer } from './control-buffer.ts'
+import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
+import { Handshake, PREFACE_BYTES } from './handshake.ts'
+import { Keepalive } from './keepalive.ts'
+import { LoopyWriter } from './loopy-writer.ts'
+import { OutgoingSlabs } from './outgoing-slabs.ts'
+import { PingPayload, UserPings } from './ping.ts'
+import { Reader, type ReaderHost } from './reader.ts'
+import { ReceiveWindows } from './receive-windows.ts'
+import type { ConnectionRole } from './role.ts'
+import {
+  announcedSettings,
+  LocalSettings,
+  type PeerSettings,
+  PeerSettingsApplier,
+  settingValue,
+} from './settings.ts'
+import { Watch, Watchdogs } from './watchdogs.ts'
+
+/** What a connection is built on. */
+export interface ConnectionParts {
+  readonly wire: Wire
+  readonly peer: Peer
+  readonly slabs: Slabs
+  readonly clock: Clock
+  readonly options: ResolvedConnectionOptions
+  readonly keepalive: KeepaliveOptions
+}
+
+/** Work put off until the parser is done with the buffer; see {@link Connection.afterReceive}. */
+export interface Runnable {
+  run(): void
+}
+
+export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
+  public readonly peer: Peer
+  public readonly clock: Clock
+  public readonly streams: ActiveStreams
+  /** What ended the connection; undefined while it is open. */
+  public endedBy: Error | undefined
+
+  private readonly wire: Wire
+  private readonly role: ConnectionRole
+  private readonly options: ResolvedConnectionOptions
+  private readonly out: OutgoingSlabs
+  private readonly control: ControlBuffer
+  private readonly writer: LoopyWriter
+  private readonly reader: Reader
+  private readonly decoder: FrameDecoder
+  private readonly assembler: HeaderAssembler
+  private readonly handshake: Handshake
+  private readonly localSettings = new LocalSettings()
+  private readonly peerSettings: PeerSettingsApplier
+  private readonly windows: ReceiveWindows
+  private readonly goAwayState = new GoAwayState()
+  private readonly userPings = new UserPings()
+  private readonly guard: AbuseGuard
+  private readonly keepalive: Keepalive
+  private readonly watchdogs: Watchdogs
+  private lastReadMs: number
+  private ready: Runnable[] = []
+  private receiving = false
+  private flushRequested = false
+  private readingPaused = false
+  private unsentAtLastLook = 0
+  private endsWhenIdle = false
+
+  public constructor(parts: ConnectionParts, role: ConnectionRole) {
+    const { wire, peer, clock, options } = parts
+    this.wire = wire
+    this.peer = peer
+    this.clock = clock
+    this.role = role
+    this.options = options
+    this.lastReadMs = clock.nowMs()
+    this.out = new OutgoingSlabs(parts.slabs)
+    this.control = new ControlBuffer(this.out, () => this.requestFlush('soon'))
+    const { initialStreamWindowBytes, maxBufferedBytes } = options
+    this.streams = new ActiveStreams(
+      role,
+      this.control,
+      initialStreamWindowBytes,
+      maxBufferedBytes,
+      this,
+    )
+    const encoder = new HpackEncoder({
+      maxTableBytes: options.maxEncoderTableBytes,
+      rememberLists: true,
+    })
+    const sendWindow = new SendWindow(DEFAULT_WINDOW_BYTES)
+    this.writer = new LoopyWriter(this.out, encoder, sendWindow, options, this.streams)
+    this.streams.useWriter(this.writer)
+    this.peerSettings = new PeerSettingsApplier(
+      encoder,
+      this.writer,
+      this.streams,
+      this.control,
+      role.peerOpensStreams,
+    )
+    this.windows = new ReceiveWindows(
+      this.streams,
+      this.control,
+      this.localSettings,
+      clock,
+      options.growWindows,
+    )
+    this.assembler = new HeaderAssembler(options.maxHeaderListBytes, options.maxHeaderFields)
+    this.reader = new Reader(this, {
+      role,
+      streams: this.streams,
+      writer: this.writer,
+      windows: this.windows,
+      peerSettings: this.peerSettings,
+      assembler: this.assembler,
+      checker: new BlockChecker(options.fieldWhitespace === 'trim'),
+      maxInformational: options.maxInformational,
+    })
+    this.decoder = new FrameDecoder(this.reader, {
+      maxFrameSize: options.maxFrameBytes,
+      maxSettingsEntries: options.maxSettingsEntries,
+    })
+    this.handshake = new Handshake(role.expectsPreface)
+    this.guard = new AbuseGuard(options, this.lastReadMs)
+    this.watchdogs = new Watchdogs(clock, (watch) => this.overdue(watch))
+    this.keepalive = new Keepalive(clock, parts.keepalive, {
+      lastReadMs: () => this.lastReadMs,
+      openStreams: () => this.streams.table.size,
+      sendPing: () => this.control.putPing(...PingPayload.Keepalive),
+      keepaliveFailed: () => this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT),
+    })
+  }
+
+  // ── life
+
+  /** Sends the preface and our SETTINGS and begins to wait for the peer's. Call once. */
+  public start(): void {
+    const { control, options, role, watchdogs } = this
+    if (!role.expectsPreface) control.putBytes(PREFACE_BYTES)
+    const entries = announcedSettings(options, role.extraSettings)
+    control.putSettings(entries)
+    this.localSettings.sent(entries)
+    this.windows.open(options.initialConnectionWindowBytes)
+    watchdogs.arm(Watch.Handshake, options.handshakeTimeoutMs)
+  }
+
+  /** Whether frames still come and go. */
+  public get open(): boolean {
+    return this.endedBy === undefined
+  }
+
+  /** The peer's settings as they hold now. */
+  public get settings(): PeerSettings {
+    return this.peerSettings.settings
+  }
+
+  /** The peer's GOAWAY, if it sent one. */
+  public get goAwayReceived(): GoAwayInfo | undefined {
+    return this.goAwayState.received
+  }
+
+  /**
+   * Ends the connection: GOAWAY, what is encoded leaves, the wire half-closes and gets a grace time.
+   * Open streams are closed with `by: 'transport'`. `token` names the reason.
+   */
+  public end(code: ErrorCode, token: string, text: string, cause?: unknown): void {
+    if (!this.open) return
+    this.control.putGoAway(this.reader.lastPeerStreamId, code, debugText(code, token, text))
+    this.finish(new TransportClosed(this.peer.address, text, cause), 'local')
+    this.wire.close(this.options.closeGraceMs)
+  }
+
+  /** Ends the connection when its last stream is done, at once when there is none. */
+  public endWhenIdle(): void {
+    this.endsWhenIdle = true
+    this.endIfIdle()
+  }
+
+  /** A server's graceful end: GOAWAY(2^31-1) and a PING now, GOAWAY(last stream) on its ACK. */
+  public announceGoAway(debugText: string): void {
+    if (!this.open || this.goAwayState.phase !== DrainPhase.None) return
+    this.goAwayState.phase = DrainPhase.Announced
+    this.control.putGoAway(MAX_STREAM_ID, NO_ERROR, debugText)
+    this.control.putPing(...PingPayload.GoAway)
+    this.watchdogs.arm(Watch.GoAwayPing, this.options.goAwayPingTimeoutMs)
+  }
+
+  /** Measures a round trip, in ms. Rejects when the connection ends first. */
+  public ping(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.endedBy !== undefined) reject(this.endedBy)
+      else this.control.putPing(...this.userPings.add(this.clock.nowMs(), resolve, reject))
+    })
+  }
+
+  /**
+   * Runs `task` when the buffer being received was parsed to its end; at once when nothing is being
+   * received. So no user code runs inside the parser, and ranges borrowed in it are still valid.
+   */
+  public afterReceive(task: Runnable): void {
+    if (this.receiving) this.ready.push(task)
+    else task.run()
+  }
+
+  /** A stream of ours or of the peer's has opened. */
+  public streamOpened(): void {
+    this.keepalive.streamOpened()
+  }
+
+  /** A stream that waited may open: its queue joins the ring. */
+  public admit(stream: Stream): void {
+    this.writer.admit(stream)
+  }
+
+  // ── WireEvents
+
+  public receive(buf: Buffer, start: number, end: number): void {
+    if (!this.open) return
+    this.lastReadMs = this.clock.nowMs()
+    this.receiving = true
+    try {
+      this.decoder.push(buf, this.handshake.skipPreface(buf, start, end), end)
+      this.runReady()
+    } catch (error) {
+      this.fail(error)
+      this.ready = []
+    }
+    this.receiving = false
+    if (this.reader.headerBlockOpen) {
+      this.watchdogs.arm(Watch.HeaderBlock, this.options.headerBlockTimeoutMs)
+    } else {
+      this.watchdogs.disarm(Watch.HeaderBlock)
+    }
+  }
+
+  public flush(): void {
+    if (!this.open) return
+    this.flushRequested = true // what is encoded meanwhile leaves with this flush
+    this.writer.encodeBatch(this.wire.unsentBytes)
+    this.out.writeTo(this.wire)
+    this.flushRequested = false
+    this.windows.flushed()
+    const { unsentBytes } = this.wire
+    this.watchSending(unsentBytes)
+    this.writer.batchWritten(unsentBytes)
+  }
+
+  public writable(): void {
+    if (!this.open) return
+    const { unsentBytes } = this.wire
+    this.watchSending(unsentBytes)
+    this.writer.unblocked(unsentBytes)
+  }
+
+  public ended(): void {
+    if (!this.open) return
+    this.finish(new TransportClosed(this.peer.address, 'the peer closed the connection'), 'peer')
+    this.wire.close(0)
+  }
+
+  public closed(error?: Error): void {
+    const text = error === undefined ? 'the connection was closed' : error.message
+    this.finish(new TransportClosed(this.peer.address, text, error), 'peer')
+    this.out.discard()
+    this.role.closed()
+  }
+
+  // ── what the parts ask of the whole
+
+  public requestFlush(urgency: 'soon' | 'later'): void {
+    if (this.flushRequested || !this.open) return
+    this.flushRequested = urgency === 'soon'
+    this.wire.requestFlush(urgency)
+  }
+
+  public streamRetired(well: boolean): void {
+    if (well) this.guard.streamEndedWell()
+    this.endIfIdle()
+  }
+
+  public get refusesNewStreams(): boolean {
+    return this.goAwayState.phase === DrainPhase.Final || !this.open
+  }
+
+  public firstFrame(type: number, flags: number): void {
+    this.handshake.firstFrame(type, flags)
+    this.watchdogs.disarm(Watch.Handshake)
+    this.watchdogs.arm(Watch.SettingsAck, this.options.settingsAckTimeoutMs)
+  }
+
+  public settingsReceived(): void {
+    const first = !this.keepalive.started
+    if (first) this.keepalive.start()
+    else this.glitch('settings')
+    this.role.settingsApplied(this.settings, first)
+  }
+
+  public settingsAcknowledged(): void {
+    const entries = this.localSettings.acknowledged()
+    if (this.localSettings.outstanding === 0) this.watchdogs.disarm(Watch.SettingsAck)
+    const tableBytes = settingValue(entries, Setting.HEADER_TABLE_SIZE)
+    if (tableBytes !== undefined) this.assembler.setMaxTableBytes(tableBytes)
+  }
+
+  public pingReceived(hi: number, lo: number): void {
+    this.control.putPingAck(hi, lo)
+    const token = this.role.pingReceived(this.lastReadMs, this.streams.table.size)
+    if (token === undefined) return
+    throw new Http2Error(ErrorCode.ENHANCE_YOUR_CALM, token, 'PING more often than is permitted')
+  }
+
+  public pingAcknowledged(hi: number, lo: number): void {
+    if (isPing(PingPayload.Bdp, hi, lo)) this.windows.sampleAcknowledged()
+    else if (isPing(PingPayload.GoAway, hi, lo)) this.finalGoAway()
+    else this.userPings.acknowledged(hi, lo, this.lastReadMs)
+  }
+
+  public goAway(info: GoAwayInfo): void {
+    this.goAwayState.receive(info)
+    const cause = new TransportClosed(
+      this.peer.address,
+      `the peer sent GOAWAY(${errorCodeName(info.code)}) ${info.debugText}`.trimEnd(),
+    )
+    for (const stream of this.streams.list()) {
+      const unprocessed = stream.id === 0 || stream.id > info.lastStreamId
+      if (unprocessed && this.role.opensStreams) this.streams.goneAway(stream, cause)
+    }
+    this.role.goAwayReceived(info, cause)
+  }
+
+  public streamFault(streamId: number, code: ErrorCode, token: string): void {
+    const stream = this.streams.table.get(streamId)
+    if (stream !== undefined) stream.reset(code, token)
+    else this.control.putRstStream(streamId, code)
+    this.glitch('fault')
+  }
+
+  public glitch(reason: GlitchReason): void {
+    if (this.guard.charge(reason, this.lastReadMs)) return
+    throw new Http2Error(
+      ErrorCode.ENHANCE_YOUR_CALM,
+      GLITCH_TOKENS[reason],
+      `the peer's oddities are over the budget: ${this.guard.describe()}`,
+    )
+  }
+
+  // ── private
+
+  private runReady(): void {
+    for (let i = 0; i < this.ready.length; i++) this.ready[i]!.run()
+    this.ready.length = 0
+  }
+
+  // The only place where a connection error is caught. Anything else is a fault of our own: the
+  // connection ends, the process goes on.
+  private fail(error: unknown): void {
+    if (error instanceof Http2Error) this.end(error.code, error.token, error.message, error)
+    else this.end(ErrorCode.INTERNAL_ERROR, 'internal', `internal error: ${String(error)}`, error)
+  }
+
+  private finalGoAway(): void {
+    if (!this.open || this.goAwayState.phase !== DrainPhase.Announced) return
+    this.goAwayState.phase = DrainPhase.Final
+    this.watchdogs.disarm(Watch.GoAwayPing)
+    this.control.putGoAway(this.reader.lastPeerStreamId, NO_ERROR, '')
+    this.endWhenIdle()
+  }
+
+  private endIfIdle(): void {
+    if (!this.endsWhenIdle || !this.open || this.streams.live > 0) return
+    this.endsWhenIdle = false
+    this.end(NO_ERROR, 'drained', 'the connection was drained')
+  }
+
+  private finish(cause: Error, initiator: 'local' | 'peer'): void {
+    if (!this.open) return
+    // What is encoded still leaves; nothing is encoded after this.
+    this.out.writeTo(this.wire)
+    this.endedBy = cause
+    this.watchdogs.disarmAll()
+    this.keepalive.stop()
+    this.userPings.failAll(cause)
+    for (const stream of this.streams.list()) {
+      this.streams.transportClosed(stream, initiator, cause)
+    }
+    this.out.discard()
+    this.role.ended(cause)
+  }
+
+  private watchSending(unsentBytes: number): void {
+    const { watchdogs, options, control, writer } = this
+    if (unsentBytes === 0) control.replyBytes = 0
+    if (unsentBytes < this.unsentAtLastLook || unsentBytes === 0) watchdogs.disarm(Watch.WriteStall)
+    if (unsentBytes > 0) watchdogs.arm(Watch.WriteStall, options.writeStallTimeoutMs)
+    this.unsentAtLastLook = unsentBytes
+    this.pauseReading(control.replyBytes >= options.maxReplyBytes)
+    if (writer.queuedBytes > options.maxBufferedBytes) {
+      watchdogs.arm(Watch.WindowStall, options.windowStallTimeoutMs)
+    } else {
+      watchdogs.disarm(Watch.WindowStall)
+    }
+  }
+
+  // A peer that makes us answer and does not read the answers is not read either.
+  private pauseReading(paused: boolean): void {
+    if (paused === this.readingPaused) return
+    this.readingPaused = paused
+    if (paused) {
+      this.wire.pauseReading()
+      this.watchdogs.arm(Watch.ReplyStall, this.options.replyStallTimeoutMs)
+    } else {
+      this.watchdogs.disarm(Watch.ReplyStall)
+      this.wire.resumeReading()
+    }
+  }
+
+  private overdue(watch: Watch): void {
+    if (watch === Watch.GoAwayPing) {
+      this.finalGoAway()
+      return
+    }
+    const [code, token, text] = OVERDUE[watch]
+    this.end(code, token, text)
+  }
+}
+
+const { NO_ERROR } = ErrorCode
+const KEEPALIVE_TEXT = 'keepalive ping failed to receive ACK within timeout'
+
+type Overdue = readonly [code: ErrorCode, token: string, text: string]
+
+/** What a missed deadline does to the connection. */
+const OVERDUE: Record<Exclude<Watch, typeof Watch.GoAwayPing>, Overdue> = {
+  [Watch.Handshake]: [
+    ErrorCode.PROTOCOL_ERROR,
+    'handshake_timeout',
+    "the peer's preface and SETTINGS did not come in time",
+  ],
+  [Watch.HeaderBlock]: [
+    ErrorCode.ENHANCE_YOUR_CALM,
+    'header_block_timeout',
+    'a field block was not complete in time',
+  ],
+  [Watch.SettingsAck]: [
+    ErrorCode.SETTINGS_TIMEOUT,
+    'settings_ack_timeout',
+    'our SETTINGS were not acknowledged in time',
+  ],
+  [Watch.ReplyStall]: [
+    ErrorCode.ENHANCE_YOUR_CALM,
+    'reply_stall',
+    'the peer does not read our replies',
+  ],
+  [Watch.WriteStall]: [NO_ERROR, 'write_stall', 'the peer does not read what we send'],
+  [Watch.WindowStall]: [
+    ErrorCode.ENHANCE_YOUR_CALM,
+    'window_stall',
+    'the peer lets us send nothing while much is waiting',
+  ],
+}
+
+function isPing(payload: readonly [number, number], hi: number, lo: number): boolean {
+  return payload[0] === hi && payload[1] === lo
+}
+
+// grpc clients compare the text of ENHANCE_YOUR_CALM with "too_many_pings".
+function debugText(code: ErrorCode, token: string, text: string): string {
+  if (code === NO_ERROR) return ''
+  return code === ErrorCode.ENHANCE_YOUR_CALM ? token : `${token}: ${text}`
+}

@@ -1,0 +1,96 @@
+// The control buffer: control frames, encoded at once and in order.
+//
+// With one thread this is all that grpc-go's controlBuffer has to be. What may have to wait (HEADERS,
+// DATA) waits in its stream's queue. Frames that answer the peer are counted: a peer that makes us
+// answer and does not read must not fill our memory.
+import {
+  goAwayFrameBytes,
+  putGoAway,
+  putPing,
+  putRstStream,
+  putSettings,
+  putSettingsAck,
+  putWindowUpdate,
+  settingsFrameBytes,
+} from '../../frame/index.ts'
+import type { OutgoingSlabs } from './outgoing-slabs.ts'
+import type { SettingEntries } from './settings.ts'
+
+const FRAME_HEADER = 9
+const MAX_DEBUG_BYTES = 256
+
+export class ControlBuffer {
+  /** Octets that answer the peer and that the socket has not taken. */
+  public replyBytes = 0
+  private readonly out: OutgoingSlabs
+  private readonly requestFlush: () => void
+
+  public constructor(out: OutgoingSlabs, requestFlush: () => void) {
+    this.out = out
+    this.requestFlush = requestFlush
+  }
+
+  /** The client's preface, or any other octets as they are. */
+  public putBytes(bytes: Buffer): void {
+    const { out } = this
+    out.reserve(bytes.length)
+    bytes.copy(out.buf, out.pos)
+    out.pos += bytes.length
+    this.requestFlush()
+  }
+
+  public putSettings(entries: SettingEntries): void {
+    const { out } = this
+    out.reserve(settingsFrameBytes(entries.length))
+    out.pos = putSettings(out.buf, out.pos, entries)
+    this.requestFlush()
+  }
+
+  public putSettingsAck(): void {
+    const { out } = this
+    out.reserve(FRAME_HEADER)
+    out.pos = putSettingsAck(out.buf, out.pos)
+    this.replied(FRAME_HEADER)
+  }
+
+  public putPing(hi: number, lo: number): void {
+    const { out } = this
+    out.reserve(FRAME_HEADER + 8)
+    out.pos = putPing(out.buf, out.pos, false, hi, lo)
+    this.requestFlush()
+  }
+
+  public putPingAck(hi: number, lo: number): void {
+    const { out } = this
+    out.reserve(FRAME_HEADER + 8)
+    out.pos = putPing(out.buf, out.pos, true, hi, lo)
+    this.replied(FRAME_HEADER + 8)
+  }
+
+  public putRstStream(streamId: number, code: number): void {
+    const { out } = this
+    out.reserve(FRAME_HEADER + 4)
+    out.pos = putRstStream(out.buf, out.pos, streamId, code)
+    this.replied(FRAME_HEADER + 4)
+  }
+
+  public putWindowUpdate(streamId: number, increment: number): void {
+    const { out } = this
+    out.reserve(FRAME_HEADER + 4)
+    out.pos = putWindowUpdate(out.buf, out.pos, streamId, increment)
+    this.requestFlush()
+  }
+
+  public putGoAway(lastStreamId: number, code: number, debugText: string): void {
+    const { out } = this
+    const debug = debugText.slice(0, MAX_DEBUG_BYTES).replace(/[^\x20-\x7e]/g, '?')
+    out.reserve(goAwayFrameBytes(debug.length))
+    out.pos = putGoAway(out.buf, out.pos, lastStreamId, code, debug)
+    this.requestFlush()
+  }
+
+  private replied(octets: number): void {
+    this.replyBytes += octets
+    this.requestFlush()
+  }
+}

@@ -1,0 +1,48 @@
+// The deadlines of a connection: what must happen in time, each with one timer while it is awaited.
+import type { Clock, Timer } from '../../base/clock.ts'
+
+/** What is awaited; see the options of the same names. */
+export const Watch = {
+  Handshake: 0,
+  HeaderBlock: 1,
+  SettingsAck: 2,
+  ReplyStall: 3,
+  WriteStall: 4,
+  WindowStall: 5,
+  GoAwayPing: 6,
+} as const
+export type Watch = (typeof Watch)[keyof typeof Watch]
+
+export class Watchdogs {
+  private readonly clock: Clock
+  private readonly fired: (watch: Watch) => void
+  private readonly timers: (Timer | undefined)[] = []
+
+  public constructor(clock: Clock, fired: (watch: Watch) => void) {
+    this.clock = clock
+    this.fired = fired
+  }
+
+  /** Starts waiting; does nothing while it already waits for the same. */
+  public arm(watch: Watch, delayMs: number): void {
+    if (this.timers[watch] !== undefined) return
+    this.timers[watch] = this.clock.timer(
+      delayMs,
+      () => {
+        this.timers[watch] = undefined
+        this.fired(watch)
+      },
+      false,
+    )
+  }
+
+  public disarm(watch: Watch): void {
+    this.timers[watch]?.cancel()
+    this.timers[watch] = undefined
+  }
+
+  public disarmAll(): void {
+    for (const timer of this.timers) timer?.cancel()
+    this.timers.length = 0
+  }
+}
