@@ -8,7 +8,11 @@ import type { Codec } from '../../lib/grpc/protocol/codec.ts'
 import { decodeMessage, encodeMessage, MessageAssembler } from '../../lib/grpc/protocol/message.ts'
 import { Metadata } from '../../lib/grpc/protocol/metadata.ts'
 import { Remembered } from '../../lib/grpc/protocol/remembered.ts'
-import { parseRequestHead, RequestTemplate } from '../../lib/grpc/protocol/request-headers.ts'
+import {
+  extraRequestFields,
+  parseRequestHead,
+  RequestTemplate,
+} from '../../lib/grpc/protocol/request-headers.ts'
 import {
   parseEnding,
   parseResponseHead,
@@ -130,9 +134,12 @@ function benchHeads(options: BenchOptions): BenchResult[] {
     'x-request-id': '0123456789abcdef',
     'x-trace-bin': Buffer.alloc(16),
   })
-  const requests = Array.from({ length: VARIANTS }, (_, i) =>
-    template.fields({ timeoutMs: 1000 + i, metadata }),
-  )
+  const extras = (timeoutMs: number): readonly string[] =>
+    extraRequestFields({ timeoutMs, metadata }) ?? []
+  const requests = Array.from({ length: VARIANTS }, (_, i) => [
+    ...template.fields,
+    ...extras(1000 + i),
+  ])
   const remembered = new Remembered(parseRequestHead)
   const head = parseResponseHead([':status', '200', 'content-type', 'application/grpc'])
   const ok = { code: 0, message: '' }
@@ -140,19 +147,16 @@ function benchHeads(options: BenchOptions): BenchResult[] {
     ...measure(
       'request fields',
       [
-        repeat('plain', () => template.fields({}).length),
-        repeat(
-          'timeout and metadata',
-          (i) => template.fields({ timeoutMs: 500 + i, metadata }).length,
-        ),
+        repeat('nothing of its own', () => extraRequestFields({})?.length ?? 0),
+        repeat('timeout and metadata', (i) => extras(500 + i).length),
       ],
       options,
     ),
     ...measure(
       'request head',
       [
-        repeat('remembered', () => remembered.of(template.plainFields).path.length),
-        repeat('plain', () => parseRequestHead(template.plainFields).path.length),
+        repeat('remembered', () => remembered.of(template.fields).path.length),
+        repeat('plain', () => parseRequestHead(template.fields).path.length),
         repeat('timeout and metadata', (i) => parseRequestHead(requests[i] ?? []).path.length),
       ],
       options,
