@@ -258,7 +258,8 @@ export class FrameDecoder {
     this.stage = Stage.DATA
     this.position = pos
     const endStream = (this.flags & END_STREAM) !== 0
-    this.handler.dataBegin(this.streamId, this.length, padLength, endStream)
+    const padBytes = padded ? 1 + padLength : 0
+    this.handler.dataBegin(this.streamId, this.length, padBytes, endStream)
     return pos
   }
 

@@ -14,10 +14,10 @@ export interface FrameHandler {
   frame(type: number, flags: number, streamId: number, length: number): void
   /**
    * A DATA frame begins. `flowBytes` is the whole payload with padding: charge flow control here,
-   * once (6.9.1). `padLength` is the number of padding octets after the data (the length octet not
-   * counted).
+   * once (6.9.1). `padBytes` is what of them is padding, its length octet included; 0 without
+   * padding.
    */
-  dataBegin(streamId: number, flowBytes: number, padLength: number, endStream: boolean): void
+  dataBegin(streamId: number, flowBytes: number, padBytes: number, endStream: boolean): void
   /** Part of the data of the DATA frame begun last; 0 to n of them, none of them empty. */
   dataChunk(buf: Buffer, start: number, end: number): void
   /** The DATA frame begun last is complete, padding included. */

@@ -67,7 +67,8 @@ function parseData(
   const padLength = padded ? buf[start]! : 0
   checkPadding('data_padding', padLength, end - data)
   const dataEnd = end - padLength
-  handler.dataBegin(streamId, end - start, padLength, (flags & Flag.END_STREAM) !== 0)
+  const padBytes = padded ? 1 + padLength : 0
+  handler.dataBegin(streamId, end - start, padBytes, (flags & Flag.END_STREAM) !== 0)
   if (data < dataEnd) handler.dataChunk(buf, data, dataEnd)
   handler.dataEnd()
 }

@@ -58,22 +58,22 @@ const LEGAL: Record<string, readonly [input: Buffer, ...payloads: string[]]> = {
   ],
   'DATA with padding, counted with its length octet': [
     paddedFrame(DATA, 0, 1, 'aa bb', 3),
-    'dataBegin 1 flow=6 pad=3 end=false',
+    'dataBegin 1 flow=6 pad=4 end=false',
     'dataEnd [aabb]',
   ],
   'DATA with a pad length of 0': [
     paddedFrame(DATA, 0, 1, 'aa', 0),
-    'dataBegin 1 flow=2 pad=0 end=false',
+    'dataBegin 1 flow=2 pad=1 end=false',
     'dataEnd [aa]',
   ],
   'DATA of padding alone': [
     paddedFrame(DATA, END_STREAM, 1, '', 255),
-    'dataBegin 1 flow=256 pad=255 end=true',
+    'dataBegin 1 flow=256 pad=256 end=true',
     'dataEnd []',
   ],
   'DATA of a pad length octet alone': [
     paddedFrame(DATA, 0, 1, '', 0),
-    'dataBegin 1 flow=1 pad=0 end=false',
+    'dataBegin 1 flow=1 pad=1 end=false',
     'dataEnd []',
   ],
   'DATA with unknown flags': [
@@ -568,7 +568,7 @@ t.test('knows how far it came when a handler throws', async (t) => {
       t.equal(handler.calls.length - handler.payloads.length, 4, 'no frame is seen twice')
       t.strictSame(
         handler.payloads.slice(-3),
-        ['ping ack=false 0 1', 'dataBegin 1 flow=6 pad=2 end=false', 'dataEnd [aabbcc]'],
+        ['ping ack=false 0 1', 'dataBegin 1 flow=6 pad=3 end=false', 'dataEnd [aabbcc]'],
         `goes on after ${failAt} with pieces of ${size}`,
       )
     }

@@ -20,8 +20,8 @@ export class RecordingHandler implements FrameHandler {
     )
   }
 
-  public dataBegin(streamId: number, flowBytes: number, padLength: number, end: boolean): void {
-    this.calls.push(`dataBegin ${streamId} flow=${flowBytes} pad=${padLength} end=${end}`)
+  public dataBegin(streamId: number, flowBytes: number, padBytes: number, end: boolean): void {
+    this.calls.push(`dataBegin ${streamId} flow=${flowBytes} pad=${padBytes} end=${end}`)
     this.chunks = ''
   }
 

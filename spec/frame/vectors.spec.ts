@@ -62,7 +62,7 @@ const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex'
 const CALLS: Record<FrameType, (streamId: number, flags: number, p: Payload) => string[]> = {
   [FrameType.DATA]: (streamId, flags, p) => [
     `dataBegin ${streamId} flow=${p.data.length + 1 + p.padding!.length} ` +
-      `pad=${p.padding_length} end=${(flags & Flag.END_STREAM) !== 0}`,
+      `pad=${1 + p.padding_length!} end=${(flags & Flag.END_STREAM) !== 0}`,
     `dataEnd [${hex(p.data)}]`,
   ],
   [FrameType.HEADERS]: (streamId, flags, p) => [

@@ -452,7 +452,7 @@ export class ServerCall
   private fail(error: RpcError): void {
     if (this.over) return
     const { details } = error
-    const detailsBin = details.length > 0 ? encodeStatusDetails(error) : undefined
+    const detailsBin = details.length > 0 ? encodeStatusDetails(error.code, error.rawMessage, details) : undefined
     if (error.metadata.size > 0) this.trailers.merge(error.metadata)
     this.endReason = error
     this.finish(error, detailsBin)
