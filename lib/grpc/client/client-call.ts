@@ -27,7 +27,7 @@ import { type MethodDefinition, streamsRequests, streamsResponses } from '../pro
 import { extraRequestFields, type RequestTemplate } from '../protocol/request-headers.ts'
 import type { EndingStatus } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
-import { decodeStatusDetails } from '../protocol/status-details.ts'
+import { withDetails } from '../protocol/status-details.ts'
 import { statusOfClosed } from '../protocol/status-mapping.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { CallOptions } from './call-options.ts'
@@ -498,13 +498,12 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 
   private errorOf(status: EndingStatus, trailers: HeaderBlock | undefined): RpcError {
-    const { code, message, cause, detailsBin } = status
-    const decoded = detailsBin === undefined ? undefined : decodeStatusDetails(detailsBin, code)
-    return new RpcError(decoded?.code ?? code, decoded?.message ?? message, {
-      cause,
+    const { code, message, details } = withDetails(status, status.detailsBin)
+    return new RpcError(code, message, {
+      details,
+      cause: status.cause,
       method: this.plan.method.path,
       attempts: this.attemptCount,
-      ...(decoded === undefined ? {} : { details: decoded.details }),
       ...(trailers === undefined ? {} : { metadata: Metadata.fromFields(trailers.fields) }),
       ...(this.transport === undefined ? {} : { peer: this.transport.peer.address }),
     })

@@ -422,7 +422,6 @@ export class ServerCall
   private putHeadersWithMessage(response: unknown): void {
     const { server, stream, route } = this
     const fields = this.template().headers(this.headerMetadata)
-    this.headersSent = true
     putMessage(
       stream,
       route.method.response,
@@ -432,6 +431,7 @@ export class ServerCall
       undefined,
       fields,
     )
+    this.headersSent = true
   }
 
   private respondCompressed(response: unknown): void {
@@ -451,8 +451,15 @@ export class ServerCall
 
   private fail(error: RpcError): void {
     if (this.over) return
-    const { details } = error
-    const detailsBin = details.length > 0 ? encodeStatusDetails(error) : undefined
+    const { code, rawMessage, details } = error
+    let detailsBin: string | undefined
+    try {
+      if (details.length > 0) detailsBin = encodeStatusDetails(code, rawMessage, details)
+    } catch (thrown) {
+      // Details that cannot be sent must not cost the client its status.
+      this.fail(new RpcError(code, (thrown as Error).message, { cause: thrown }))
+      return
+    }
     if (error.metadata.size > 0) this.trailers.merge(error.metadata)
     this.endReason = error
     this.finish(error, detailsBin)

@@ -13,6 +13,7 @@ import {
   type ServerConnectionOptions,
   type ServerTlsOptions,
   type ServerTransport,
+  type StartableWire,
   type Stream,
   type StreamHandler,
   type TraceSink,
@@ -146,6 +147,12 @@ export class Server {
   public serveConnection(duplex: Duplex): ServerTransport {
     this.router.freeze()
     return this.http2.serveConnection(duplex)
+  }
+
+  /** Serves one connection over a wire of one's own; for specs and embedders. */
+  public serveWire(wire: StartableWire, peer: Peer): ServerTransport {
+    this.router.freeze()
+    return this.http2.serveWire(wire, peer)
   }
 
   /** Connections that are not gone. */
