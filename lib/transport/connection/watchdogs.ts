@@ -13,6 +13,16 @@ export const Watch = {
 } as const
 export type Watch = (typeof Watch)[keyof typeof Watch]
 
+/** The watches over a peer that takes nothing; send-watch.ts says whether it truly does. */
+export type StallWatch =
+  | typeof Watch.ReplyStall
+  | typeof Watch.WriteStall
+  | typeof Watch.WindowStall
+
+export function isStall(watch: Watch): watch is StallWatch {
+  return watch >= Watch.ReplyStall && watch <= Watch.WindowStall
+}
+
 export class Watchdogs {
   private readonly clock: Clock
   private readonly fired: (watch: Watch) => void
@@ -23,9 +33,9 @@ export class Watchdogs {
     this.fired = fired
   }
 
-  /** Starts waiting; does nothing while it already waits for the same. */
-  public arm(watch: Watch, delayMs: number): void {
-    if (this.timers[watch] !== undefined) return
+  /** Starts waiting; does nothing, and says false, while it already waits for the same. */
+  public arm(watch: Watch, delayMs: number): boolean {
+    if (this.timers[watch] !== undefined) return false
     this.timers[watch] = this.clock.timer(
       delayMs,
       () => {
@@ -34,6 +44,7 @@ export class Watchdogs {
       },
       false,
     )
+    return true
   }
 
   public disarm(watch: Watch): void {
