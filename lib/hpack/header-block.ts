@@ -12,9 +12,9 @@ export interface HeaderBlock {
   /** Sum of name + value + 32 over all fields (RFC 9113 section 10.5.1), materialised or not. */
   readonly listBytes: number
   /** Indices into `fields` of the names whose field was a never-indexed literal (RFC 7541 6.2.3). */
-  readonly neverIndexed?: readonly number[]
+  readonly neverIndexed?: readonly number[] | undefined
   /** A limit that the list broke: `fields` stops there, the table state is right all the same. */
-  readonly exceeded?: 'listBytes' | 'fields'
+  readonly exceeded?: 'listBytes' | 'fields' | undefined
 }
 
 /** What each field costs beyond its name and value, RFC 9113 section 10.5.1 and RFC 7541 4.1. */

@@ -98,6 +98,7 @@ export class ClientTransport {
   /**
    * Opens a stream with its request fields, `[name, value, name, value…]`, pseudo-headers first.
    * `extraFields` follow in the same block, so that a list used by many calls stays one object.
+   * Lists are remembered by identity: do not change one after it was given.
    *
    * Never throws: a stream that cannot open is told so by `handler.onClosed` with `processed` false,
    * before this returns. Over the peer's limit it waits; identifiers are given when HEADERS are
@@ -169,7 +170,7 @@ class ClientRole implements ConnectionRole {
     this.listener = listener
   }
 
-  public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkResponse(block)
+  public readonly checkHeaders = checkResponse
 
   public isInformational(block: HeaderBlock): boolean {
     return isInformational(statusOf(block))

@@ -1,4 +1,6 @@
 // The errors of the transport that are not the peer's wire faults.
+import { errorCodeName } from '../frame/index.ts'
+import type { StreamClosed } from './stream/stream-handler.ts'
 
 /** The connection is gone (or was never made); `cause` says what took it. */
 export class TransportClosed extends Error {
@@ -20,5 +22,24 @@ export class TransportUsageError extends Error {
     super(message)
     this.name = 'TransportUsageError'
     this.token = token
+  }
+}
+
+/** A stream ended before its message was complete; `closed` says by what and by whom. */
+export class StreamClosedError extends Error {
+  public readonly closed: StreamClosed
+
+  public constructor(address: string, closed: StreamClosed) {
+    const { by, initiator, code, token, cause } = closed
+    const what =
+      by === 'reset'
+        ? `the stream was reset by the ${initiator === 'peer' ? 'peer' : 'library'} with ${errorCodeName(code)}`
+        : (cause?.message ?? 'the connection is gone')
+    super(
+      `${address}: ${what}${token === undefined ? '' : ` (${token})`}`,
+      cause === undefined ? undefined : { cause },
+    )
+    this.name = 'StreamClosedError'
+    this.closed = closed
   }
 }

@@ -9,7 +9,16 @@ export { type ConnectOptions, connect } from './connect.ts'
 export type { GoAwayInfo } from './connection/goaway.ts'
 export type { ConnectionLoad } from './connection/load.ts'
 export type { PeerSettings } from './connection/settings.ts'
-export { TransportClosed, TransportUsageError } from './errors.ts'
+export { StreamClosedError, TransportClosed, TransportUsageError } from './errors.ts'
+export { Body, type BodySource } from './exchange/body.ts'
+export { type FieldInit, Fields } from './exchange/fields.ts'
+export {
+  handleRequests,
+  type RequestHandler,
+  type ResponseInit,
+  type ServerRequest,
+} from './exchange/handle-requests.ts'
+export { type RequestInit, type Response, request } from './exchange/request.ts'
 export { Http2Server, type Http2ServerOptions, type ListenOptions } from './http2-server.ts'
 export {
   formatTransportAddress,
@@ -17,7 +26,15 @@ export {
   type TransportAddress,
 } from './io/address.ts'
 export { type ListenDescriptor, ListenError, type Listener } from './io/listen.ts'
-export { AlpnError, type ClientTlsOptions, type ServerTlsOptions } from './io/tls.ts'
+export {
+  AlpnError,
+  type ClientTlsOptions,
+  type Pem,
+  type SecureContext,
+  type ServerTlsOptions,
+  secureContext,
+  type TlsIdentity,
+} from './io/tls.ts'
 export { type TraceFramesOptions, type TraceSink, traceFrames } from './io/trace.ts'
 export type { Peer, PeerCertificate, PeerTls, Slabs, Wire, WireEvents } from './io/wire.ts'
 export type { ConnectionOptions, KeepaliveOptions, ServerConnectionOptions } from './options.ts'

@@ -5,7 +5,7 @@ import { type Random, systemRandom } from '../base/random.ts'
 import { ErrorCode, Setting } from '../frame/index.ts'
 import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
-import { ConnectionAge } from './connection/connection-age.ts'
+import { ConnectionAge, type ConnectionAgeHost } from './connection/connection-age.ts'
 import { serverKeepalive } from './connection/keepalive.ts'
 import type { ConnectionLoad } from './connection/load.ts'
 import { PingPolicy } from './connection/ping-policy.ts'
@@ -69,10 +69,7 @@ export class ServerTransport {
       role,
     )
     role.connection = this.connection
-    role.age = new ConnectionAge(clock, options.random ?? systemRandom, options, {
-      drain: (reason) => this.drain(reason),
-      forceClose: () => this.close('the grace after the connection grew too old is over'),
-    })
+    role.age = new ConnectionAge(clock, options.random ?? systemRandom, options, role)
   }
 
   /** Sends SETTINGS. The result is what the wire has to be started with. */
@@ -119,12 +116,11 @@ export class ServerTransport {
   }
 }
 
-class ServerRole implements ConnectionRole {
+class ServerRole implements ConnectionRole, ConnectionAgeHost {
   public readonly expectsPreface = true
   public readonly peerOpensStreams = true
   public readonly opensStreams = false
   public readonly lastStreamId = 0
-  public readonly extraSettings: SettingEntries
   public connection!: Connection
   public age!: ConnectionAge
   private readonly transport: ServerTransport
@@ -140,11 +136,14 @@ class ServerRole implements ConnectionRole {
     this.transport = transport
     this.options = options
     this.maxConcurrentStreams = maxConcurrentStreams
-    this.extraSettings = [[Setting.MAX_CONCURRENT_STREAMS, maxConcurrentStreams]]
     this.pingPolicy = new PingPolicy(options)
   }
 
-  public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkRequest(block)
+  public readonly checkHeaders = checkRequest
+
+  public get extraSettings(): SettingEntries {
+    return [[Setting.MAX_CONCURRENT_STREAMS, this.maxConcurrentStreams]]
+  }
 
   public isInformational(): boolean {
     return false
@@ -192,6 +191,16 @@ class ServerRole implements ConnectionRole {
 
   public streamClosed(): void {
     if (this.transport.openStreams === 0) this.age.becameIdle()
+  }
+
+  // ── ConnectionAgeHost
+
+  public drain(reason: string): void {
+    this.transport.drain(reason)
+  }
+
+  public forceClose(): void {
+    this.transport.close('the grace after the connection grew too old is over')
   }
 
   public ended(cause: Error): void {

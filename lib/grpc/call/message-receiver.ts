@@ -4,7 +4,12 @@
 // in place while its octets are borrowed; asynchronous decompression makes those behind it wait.
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressor, decompressMessage } from '../protocol/compression.ts'
-import { decodeMessage, MessageAssembler, type MessageHandler, PREFIX_BYTES } from '../protocol/message.ts'
+import {
+  decodeMessage,
+  MessageAssembler,
+  type MessageHandler,
+  PREFIX_BYTES,
+} from '../protocol/message.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 
 /** Hears what a {@link MessageReceiver} makes of the octets. */
@@ -132,13 +137,7 @@ export class MessageReceiver<T> implements MessageHandler {
     else if (!this.stopped) task()
   }
 
-  private decode(
-    buf: Buffer,
-    start: number,
-    end: number,
-    owned: boolean,
-    wireBytes: number,
-  ): void {
+  private decode(buf: Buffer, start: number, end: number, owned: boolean, wireBytes: number): void {
     let message: T
     try {
       message = decodeMessage(this.codec, buf, start, end, owned)

@@ -116,11 +116,7 @@ export class MessageSender<T> {
   private full = false
   private over = false
 
-  public constructor(
-    stream: Stream,
-    options: SendingOptions<T>,
-    onSent?: OnSent<T>,
-  ) {
+  public constructor(stream: Stream, options: SendingOptions<T>, onSent?: OnSent<T>) {
     this.stream = stream
     this.options = options
     this.onSent = onSent

@@ -1,23 +1,23 @@
 // What a channel needs of a transport: a connection that is ready, and how to get one. The real one
 // is the transport's `connect`; specs put their own in its place.
+
+import type { Clock } from '../../base/clock.ts'
 import type { Address } from '../../naming/index.ts'
 import {
   type ClientTlsOptions,
   type ClientTransport,
+  type ConnectionOptions,
   connect,
   ErrorCode,
   type GoAwayInfo,
-  type ConnectionOptions,
   type KeepaliveOptions,
   type Peer,
   type Stream,
-  type StreamHandler,
   type TraceSink,
 } from '../../transport/index.ts'
-import type { Clock } from '../../base/clock.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
 
-export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stream, type StreamHandler }
+export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stream }
 
 /** A connection whose peer has sent its first SETTINGS: a {@link ClientTransport} as channels see it. */
 export type ChannelTransport = Pick<

@@ -1,11 +1,7 @@
 // Watches one transport for an AddrConn. What was a task of its own in grpc-go is a listener here;
 // it may hear of the end before the AddrConn has even been given the transport.
 import type { Address } from '../../naming/index.ts'
-import type {
-  ChannelTransport,
-  GoAwayInfo,
-  TransportListener,
-} from './channel-transport.ts'
+import type { ChannelTransport, GoAwayInfo, TransportListener } from './channel-transport.ts'
 import type { Connector } from './connector.ts'
 
 /** Who owns the monitored transport. */

@@ -14,7 +14,12 @@ import { MessageReceiver, type MessageReceiverOwner } from '../call/message-rece
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressors, unknownEncoding } from '../protocol/compression.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
-import { type EndingStatus, parseEnding, parseResponseHead, type ResponseHead } from '../protocol/response-headers.ts'
+import {
+  type EndingStatus,
+  parseEnding,
+  parseResponseHead,
+  type ResponseHead,
+} from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 
 /** What an attempt tells its call. */

@@ -6,9 +6,10 @@
 //              └────────────┘
 //
 // Source: grpc-go stream.go (clientStream), gRFC A6 for transparent retries.
+
+import type { PickOutcome } from '../../balancer/index.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { Code, type Status } from '../../base/status.ts'
-import type { PickOutcome } from '../../balancer/index.ts'
 import {
   ErrorCode,
   type HeaderBlock,
@@ -16,8 +17,8 @@ import {
   type StreamClosed,
   type StreamHandler,
 } from '../../transport/index.ts'
-import { MessageSender, putMessage, type SendingOptions } from '../call/message-sender.ts'
 import type { CallContext } from '../call/interceptor.ts'
+import { MessageSender, putMessage, type SendingOptions } from '../call/message-sender.ts'
 import type { RpcEvent, RpcTag, StatsHandler } from '../observe/stats.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
@@ -181,7 +182,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   /** Sends a request; resolves when another may be sent. Rejects with the call's error. */
   public async send(request: Req): Promise<void> {
-    if (this.halfClosed) throw new RpcError(Code.Internal, 'send after end', { token: 'send_after_end' })
+    if (this.halfClosed)
+      throw new RpcError(Code.Internal, 'send after end', { token: 'send_after_end' })
     if (this.sender === undefined) await this.whenOpen()
     this.throwIfFailed()
     await this.sender?.send(request)
@@ -328,7 +330,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.phase = Phase.Running
     this.transport = transport
     this.attemptCount++
-    if (this.channel.stats !== undefined) this.beginStats(this.channel.stats, extraFields, transport)
+    if (this.channel.stats !== undefined)
+      this.beginStats(this.channel.stats, extraFields, transport)
     const attempt = new Attempt<Res>(this)
     this.attempt = attempt
     attempt.open(transport, this.plan.template.fields, extraFields)
@@ -400,7 +403,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     const wallToClock = clock.nowMs() - clock.wallMs()
     if (timeoutMs !== undefined) this.deadlineMs = this.startMs + timeoutMs
     for (const date of [deadline, parent?.deadline]) {
-      if (date !== undefined) this.deadlineMs = Math.min(this.deadlineMs, date.getTime() + wallToClock)
+      if (date !== undefined)
+        this.deadlineMs = Math.min(this.deadlineMs, date.getTime() + wallToClock)
     }
     if (this.deadlineMs === Number.POSITIVE_INFINITY) return true
     const leftMs = this.deadlineMs - this.startMs
@@ -437,8 +441,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 
   private deadlinePassed(): void {
-    const waited =
-      this.phase === Phase.Picking ? ', still waiting for a connection' : ''
+    const waited = this.phase === Phase.Picking ? ', still waiting for a connection' : ''
     const latest =
       this.latestFailure === undefined ? '' : `; latest failure: ${this.latestFailure.message}`
     this.abort({

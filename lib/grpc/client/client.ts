@@ -99,7 +99,8 @@ function open(
   call: ClientStreamCall<unknown, unknown> & BidiCall<unknown, unknown>
   requests: RequestSource<unknown> | undefined
 } {
-  if (!isSource(first)) return { call: caller.stream(first as CallOptions | undefined), requests: undefined }
+  if (!isSource(first))
+    return { call: caller.stream(first as CallOptions | undefined), requests: undefined }
   return { call: caller.stream(second as CallOptions | undefined), requests: first }
 }
 

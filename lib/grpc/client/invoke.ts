@@ -1,7 +1,10 @@
 // Starting calls: what a method needs on a channel, and the four ways to call it.
 import { Code } from '../../base/status.ts'
 import type { Interceptor } from '../call/interceptor.ts'
-import { DEFAULT_MAX_RECV_MESSAGE_BYTES, DEFAULT_MAX_SEND_MESSAGE_BYTES } from '../protocol/message.ts'
+import {
+  DEFAULT_MAX_RECV_MESSAGE_BYTES,
+  DEFAULT_MAX_SEND_MESSAGE_BYTES,
+} from '../protocol/message.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
 import { RequestTemplate } from '../protocol/request-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'

@@ -1,7 +1,7 @@
 // Calls with a stream on either side, as their caller holds them: send, end, read, cancel.
 import { Code } from '../../base/status.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
-import { Metadata } from '../protocol/metadata.ts'
+import type { Metadata } from '../protocol/metadata.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { CallOptions } from './call-options.ts'
 import { type CallChannel, ClientCall, type MethodPlan, type ResponseSink } from './client-call.ts'

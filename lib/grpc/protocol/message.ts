@@ -295,7 +295,10 @@ export function wholeMessageBytes(buf: Buffer, start: number, end: number): numb
   const lengthBytes = end - start - PREFIX_BYTES
   if (lengthBytes < 0 || buf[start] !== 0) return -1
   const announced =
-    ((buf[start + 1]! << 24) | (buf[start + 2]! << 16) | (buf[start + 3]! << 8) | buf[start + 4]!) >>>
+    ((buf[start + 1]! << 24) |
+      (buf[start + 2]! << 16) |
+      (buf[start + 3]! << 8) |
+      buf[start + 4]!) >>>
     0
   return announced === lengthBytes ? lengthBytes : -1
 }

@@ -1,7 +1,11 @@
 // From a request's :path to a method and its handler. Exact octets only: what interceptors see is
 // what was routed.
 import { Code } from '../../base/status.ts'
-import { type MethodDefinition, type ServiceDefinition, splitMethodPath } from '../protocol/method.ts'
+import {
+  type MethodDefinition,
+  type ServiceDefinition,
+  splitMethodPath,
+} from '../protocol/method.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { AnyHandler } from './handlers.ts'
 

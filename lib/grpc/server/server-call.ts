@@ -17,7 +17,11 @@ import {
   type StreamClosed,
   type StreamHandler,
 } from '../../transport/index.ts'
-import type { InterceptedRequest, InterceptedResponse, InterceptorNext } from '../call/interceptor.ts'
+import type {
+  InterceptedRequest,
+  InterceptedResponse,
+  InterceptorNext,
+} from '../call/interceptor.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import { MessageSender, putMessage, type SendingOptions } from '../call/message-sender.ts'
@@ -27,7 +31,7 @@ import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/mess
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
 import type { RequestHead } from '../protocol/request-headers.ts'
-import { ResponseTemplate, trailerFields } from '../protocol/response-headers.ts'
+import { type ResponseTemplate, trailerFields } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { encodeStatusDetails } from '../protocol/status-details.ts'
 import type { ServerCallContext } from './handlers.ts'
@@ -172,7 +176,9 @@ export class ServerCall
 
   public sendHeaders(metadata?: MetadataInit): void {
     if (this.headersSent) {
-      throw new RpcError(Code.Internal, 'headers were sent already', { token: 'headers_sent_twice' })
+      throw new RpcError(Code.Internal, 'headers were sent already', {
+        token: 'headers_sent_twice',
+      })
     }
     if (metadata !== undefined) this.headers.merge(metadata)
     this.putHeaders()
@@ -195,7 +201,10 @@ export class ServerCall
   public setCompression(encoding: string): void {
     const { compressors } = this.server
     if (encoding === 'identity') this.encoding = undefined
-    else if (compressors.get(encoding) === undefined || !acceptsEncoding(this.head.acceptEncoding, encoding)) {
+    else if (
+      compressors.get(encoding) === undefined ||
+      !acceptsEncoding(this.head.acceptEncoding, encoding)
+    ) {
       throw new RpcError(Code.Internal, `the client does not accept the encoding ${encoding}`, {
         token: 'encoding_not_accepted',
       })
@@ -239,7 +248,10 @@ export class ServerCall
   public onClosed(closed: StreamClosed): void {
     if (!this.over) {
       this.end(
-        new RpcError(Code.Cancelled, closedText(closed), { cause: closed.cause, token: 'call_gone' }),
+        new RpcError(Code.Cancelled, closedText(closed), {
+          cause: closed.cause,
+          token: 'call_gone',
+        }),
       )
       this.observeEnd({ code: Code.Cancelled, message: 'the client is gone' })
     }
@@ -587,7 +599,9 @@ export class ServerCall
     this.observe({ kind: 'begin', attempt: 1, isTransparentRetry: false })
   }
 
-  private onSent(): ((message: unknown, messageBytes: number, wireBytes: number) => void) | undefined {
+  private onSent():
+    | ((message: unknown, messageBytes: number, wireBytes: number) => void)
+    | undefined {
     if (this.tag === undefined) return undefined
     return (message, messageBytes, wireBytes) =>
       this.observe({ kind: 'outPayload', message, messageBytes, wireBytes })
@@ -630,7 +644,9 @@ function closedText(closed: StreamClosed): string {
 }
 
 function isThenable<T>(value: unknown): value is Promise<T> {
-  return value !== null && typeof value === 'object' && typeof (value as Promise<T>).then === 'function'
+  return (
+    value !== null && typeof value === 'object' && typeof (value as Promise<T>).then === 'function'
+  )
 }
 
 function iteratorOf(

@@ -9,12 +9,12 @@ import {
   type ListenDescriptor,
   type Listener,
   type ListenOptions,
+  type Peer,
   type ServerConnectionOptions,
   type ServerTlsOptions,
   type ServerTransport,
   type Stream,
   type StreamHandler,
-  type Peer,
   type TraceSink,
   type TransportAddress,
 } from '../../transport/index.ts'
@@ -23,8 +23,17 @@ import { type Logger, silentLogger } from '../observe/logger.ts'
 import type { StatsHandler } from '../observe/stats.ts'
 import { bytesCodec } from '../protocol/codec.ts'
 import { type Compressor, Compressors, unknownEncoding } from '../protocol/compression.ts'
-import { DEFAULT_MAX_RECV_MESSAGE_BYTES, DEFAULT_MAX_SEND_MESSAGE_BYTES } from '../protocol/message.ts'
-import { bidi, defineMethod, type MethodMap, type ServiceDefinition, splitMethodPath } from '../protocol/method.ts'
+import {
+  DEFAULT_MAX_RECV_MESSAGE_BYTES,
+  DEFAULT_MAX_SEND_MESSAGE_BYTES,
+} from '../protocol/message.ts'
+import {
+  bidi,
+  defineMethod,
+  type MethodMap,
+  type ServiceDefinition,
+  splitMethodPath,
+} from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseRequestHead, type RequestHead } from '../protocol/request-headers.ts'
 import { ResponseTemplate } from '../protocol/response-headers.ts'

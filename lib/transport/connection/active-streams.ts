@@ -7,7 +7,7 @@ import { ErrorCode } from '../../frame/index.ts'
 import { ClosedStreams } from '../stream/closed-streams.ts'
 import { RecvWindow } from '../stream/flow-control.ts'
 import { HalfPhase } from '../stream/half-phase.ts'
-import { ReceiveBudget } from '../stream/receive-budget.ts'
+import { ReceiveBudget, type ReceiveBudgetHost } from '../stream/receive-budget.ts'
 import { Stream, type StreamHost } from '../stream/stream.ts'
 import type { StreamClosed, StreamHandler } from '../stream/stream-handler.ts'
 import { FIRST_OUTCOME, nextState, StreamInput, StreamState } from '../stream/stream-state.ts'
@@ -31,7 +31,7 @@ export interface ActiveStreamsHost {
   streamRetired(well: boolean): void
 }
 
-export class ActiveStreams implements StreamHost, WriterHost {
+export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost {
   public readonly table: StreamTable = new StreamTable()
   /** How the streams closed last were closed. */
   public readonly closed: ClosedStreams = new ClosedStreams()
@@ -61,7 +61,7 @@ export class ActiveStreams implements StreamHost, WriterHost {
     this.control = control
     this.recvWindowBytes = recvWindowBytes
     this.host = host
-    this.budget = new ReceiveBudget(maxBufferedBytes, (stream) => this.grantExpected(stream))
+    this.budget = new ReceiveBudget(maxBufferedBytes, this)
   }
 
   /** The writer that these streams send through; the two know each other. */
@@ -250,7 +250,9 @@ export class ActiveStreams implements StreamHost, WriterHost {
     this.host.requestFlush('soon')
   }
 
-  private grantExpected(stream: Stream): void {
+  // ── ReceiveBudgetHost
+
+  public grantExpected(stream: Stream): void {
     const bytes = stream.expectedBytes
     stream.expectedBytes = 0
     const increment = stream.recvWindow.maybeAdjust(stream.recvWindow.heldBytes + bytes)

@@ -28,27 +28,27 @@ import type { Stream } from '../stream/stream.ts'
 import { AbuseGuard, GLITCH_TOKENS, type GlitchReason } from './abuse-guard.ts'
 import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
 import { BlockChecker } from './block-checker.ts'
-import { ControlBuffer } from './control-buffer.ts'
+import { ControlBuffer, type ControlBufferHost } from './control-buffer.ts'
 import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
 import { Handshake, PREFACE_BYTES } from './handshake.ts'
-import { Keepalive } from './keepalive.ts'
+import { Keepalive, type KeepaliveHost } from './keepalive.ts'
 import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
 import { OutgoingSlabs } from './outgoing-slabs.ts'
+import { PeerSettingsApplier } from './peer-settings.ts'
 import { PingPayload, UserPings } from './ping.ts'
 import { Reader, type ReaderHost } from './reader.ts'
-import { ReceiveWindows } from './receive-windows.ts'
+import { ReceiveWindows, type ReceiveWindowsHost } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
 import { SendWatch } from './send-watch.ts'
 import {
   announcedSettings,
   LocalSettings,
   type PeerSettings,
-  PeerSettingsApplier,
   type SettingEntries,
   settingValue,
 } from './settings.ts'
-import { isStall, Watch, Watchdogs } from './watchdogs.ts'
+import { isStall, Watch, Watchdogs, type WatchdogsHost } from './watchdogs.ts'
 
 /** What a connection is built on. */
 export interface ConnectionParts {
@@ -65,10 +65,21 @@ export interface Runnable {
   run(): void
 }
 
-export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
+export class Connection
+  implements
+    WireEvents,
+    ReaderHost,
+    ActiveStreamsHost,
+    ControlBufferHost,
+    KeepaliveHost,
+    ReceiveWindowsHost,
+    WatchdogsHost
+{
   public readonly peer: Peer
   public readonly clock: Clock
   public readonly streams: ActiveStreams
+  /** When octets came last, on the scale of the clock. */
+  public lastReadMs: number
   /** What ended the connection; undefined while it is open. */
   public endedBy: Error | undefined
 
@@ -91,7 +102,6 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   private readonly keepalive: Keepalive
   private readonly watchdogs: Watchdogs
   private readonly sendWatch: SendWatch
-  private lastReadMs: number
   private ready: Runnable[] = []
   private receiving = false
   private flushRequested = false
@@ -108,7 +118,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.options = options
     this.lastReadMs = clock.nowMs()
     this.out = new OutgoingSlabs(parts.slabs)
-    this.control = new ControlBuffer(this.out, () => this.requestFlush('soon'))
+    this.control = new ControlBuffer(this.out, this)
     const { initialStreamWindowBytes, maxBufferedBytes } = options
     // A window smaller than the protocol's holds only when the peer has acknowledged it (6.9.2).
     this.streams = new ActiveStreams(
@@ -118,7 +128,10 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       maxBufferedBytes,
       this,
     )
-    const encoder = new HpackEncoder({ maxTableBytes: options.maxEncoderTableBytes })
+    const encoder = new HpackEncoder({
+      maxTableBytes: options.maxEncoderTableBytes,
+      rememberLists: true,
+    })
     const sendWindow = new SendWindow(DEFAULT_WINDOW_BYTES)
     this.writer = new LoopyWriter(this.out, encoder, sendWindow, options, this.streams)
     this.streams.useWriter(this.writer)
@@ -132,16 +145,12 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.windows = new ReceiveWindows(
       this.streams,
       this.control,
-      (entries) => this.sendSettings(entries),
+      this,
       clock,
       initialStreamWindowBytes,
       options.growWindows,
     )
-    this.assembler = new HeaderAssembler(
-      options.headerTableBytes,
-      options.maxHeaderListBytes,
-      options.maxHeaderFields,
-    )
+    this.assembler = new HeaderAssembler(options.maxHeaderListBytes, options.maxHeaderFields)
     this.reader = new Reader(this, {
       role,
       streams: this.streams,
@@ -158,7 +167,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     })
     this.handshake = new Handshake(role.expectsPreface)
     this.guard = new AbuseGuard(options, this.lastReadMs)
-    this.watchdogs = new Watchdogs(clock, (watch) => this.overdue(watch))
+    this.watchdogs = new Watchdogs(clock, this)
     this.sendWatch = new SendWatch(
       wire,
       this.out,
@@ -167,12 +176,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       this.watchdogs,
       options,
     )
-    this.keepalive = new Keepalive(clock, parts.keepalive, {
-      lastReadMs: () => this.lastReadMs,
-      openStreams: () => this.streams.table.size,
-      sendPing: () => this.control.putPing(...PingPayload.Keepalive),
-      keepaliveFailed: () => this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT),
-    })
+    this.keepalive = new Keepalive(clock, parts.keepalive, this)
   }
 
   // ── life
@@ -323,6 +327,18 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.wire.requestFlush(urgency)
   }
 
+  public get openStreams(): number {
+    return this.streams.table.size
+  }
+
+  public sendPing(): void {
+    this.control.putPing(...PingPayload.Keepalive)
+  }
+
+  public keepaliveFailed(): void {
+    this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT)
+  }
+
   public streamRetired(well: boolean): void {
     if (well) this.guard.streamEndedWell()
     this.endIfIdle()
@@ -336,6 +352,12 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.handshake.firstFrame(type, flags)
     this.watchdogs.disarm(Watch.Handshake)
     this.awaitSettingsAck()
+  }
+
+  public sendSettings(entries: SettingEntries): void {
+    this.control.putSettings(entries)
+    this.localSettings.sent(entries)
+    if (this.settingsSeen) this.awaitSettingsAck()
   }
 
   public settingsReceived(): void {
@@ -417,12 +439,6 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.ready.length = 0
   }
 
-  private sendSettings(entries: SettingEntries): void {
-    this.control.putSettings(entries)
-    this.localSettings.sent(entries)
-    if (this.settingsSeen) this.awaitSettingsAck()
-  }
-
   private awaitSettingsAck(): void {
     this.watchdogs.arm(Watch.SettingsAck, this.options.settingsAckTimeoutMs)
   }
@@ -478,7 +494,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.role.ended(cause)
   }
 
-  private overdue(watch: Watch): void {
+  public overdue(watch: Watch): void {
     if (watch === Watch.GoAwayPing) {
       this.finalGoAway()
       return

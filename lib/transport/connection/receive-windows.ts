@@ -10,11 +10,17 @@ import type { ControlBuffer } from './control-buffer.ts'
 import { PingPayload } from './ping.ts'
 import type { SettingEntries } from './settings.ts'
 
+/** What the windows ask of their connection. */
+export interface ReceiveWindowsHost {
+  /** Announces settings of ours. */
+  sendSettings(entries: SettingEntries): void
+}
+
 export class ReceiveWindows {
   private readonly connection = new ConnectionRecvWindow()
   private readonly streams: ActiveStreams
   private readonly control: ControlBuffer
-  private readonly sendSettings: (entries: SettingEntries) => void
+  private readonly host: ReceiveWindowsHost
   private readonly clock: Clock
   private readonly bdp: BdpEstimator | undefined
   private bdpPingQueued = false
@@ -24,14 +30,14 @@ export class ReceiveWindows {
   public constructor(
     streams: ActiveStreams,
     control: ControlBuffer,
-    sendSettings: (entries: SettingEntries) => void,
+    host: ReceiveWindowsHost,
     clock: Clock,
     streamWindowBytes: number,
     grows: boolean,
   ) {
     this.streams = streams
     this.control = control
-    this.sendSettings = sendSettings
+    this.host = host
     this.clock = clock
     this.bdp = grows ? new BdpEstimator(streamWindowBytes) : undefined
   }
@@ -91,7 +97,7 @@ export class ReceiveWindows {
     const bytes = this.wantedBytes
     this.streams.moveRecvWindows(bytes)
     this.update(this.connection.newLimit(bytes))
-    this.sendSettings([[Setting.INITIAL_WINDOW_SIZE, bytes]])
+    this.host.sendSettings([[Setting.INITIAL_WINDOW_SIZE, bytes]])
   }
 
   private update(increment: number): void {

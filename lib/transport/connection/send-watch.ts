@@ -30,8 +30,8 @@ export class SendWatch {
   /** Replies before the mark may be unsent until the wire has taken the octets up to it. */
   private olderReplyBytes = 0
   private markBytes = 0
-  /** How far each stall had come when its time began. */
-  private readonly progressAtStart: number[] = []
+  /** How far each stall had come when its time began; absent while none has. */
+  private progressAtStart: Map<StallWatch, number> | undefined = undefined
 
   public constructor(
     wire: Wire,
@@ -61,7 +61,7 @@ export class SendWatch {
 
   /** The time of a stall is over: false when there was progress, and it gets the same time again. */
   public isStalled(watch: StallWatch): boolean {
-    const progress = this.progressOf(watch) - (this.progressAtStart[watch] as number)
+    const progress = this.progressOf(watch) - (this.progressAtStart?.get(watch) ?? 0)
     if (progress < (watch === Watch.WindowStall ? LEAST_DATA_PROGRESS_BYTES : 1)) return true
     this.watch(watch, true, this.timeoutOf(watch))
     return false
@@ -70,7 +70,8 @@ export class SendWatch {
   private watch(watch: StallWatch, isDue: boolean, timeoutMs: number): void {
     if (!isDue) this.watchdogs.disarm(watch)
     else if (this.watchdogs.arm(watch, timeoutMs)) {
-      this.progressAtStart[watch] = this.progressOf(watch)
+      this.progressAtStart ??= new Map()
+      this.progressAtStart.set(watch, this.progressOf(watch))
     }
   }
 

@@ -5,7 +5,6 @@
 import { ErrorCode, Http2Error } from '../../frame/index.ts'
 import { type HeaderBlock, HpackDecoder, HpackError } from '../../hpack/index.ts'
 
-const INITIAL_TABLE_BYTES = 4096
 const FRAGMENT_BYTES = 16_384
 const LEAST_CONTINUATIONS = 8
 
@@ -18,11 +17,8 @@ export class HeaderAssembler {
   private continuations = 0
 
   /** `maxListBytes` and `maxFields` bound the decoded list; the encoded block gets twice as much. */
-  public constructor(maxTableBytes: number, maxListBytes: number, maxFields: number) {
-    // The peer's table has the protocol's size until it has our SETTINGS, and a larger one may be
-    // announced right behind its ACK.
+  public constructor(maxListBytes: number, maxFields: number) {
     this.decoder = new HpackDecoder({ maxListBytes, maxFields })
-    if (maxTableBytes > INITIAL_TABLE_BYTES) this.decoder.setMaxTableBytes(maxTableBytes)
     this.maxBlockBytes = 2 * maxListBytes
     this.maxContinuations = Math.max(
       LEAST_CONTINUATIONS,

@@ -122,9 +122,15 @@ export class Stream {
     return this.state >= StreamState.ClosedByEnd
   }
 
+  /** Whether the first final header block was sent, or is on its way. */
+  public get headersSent(): boolean {
+    return this.sendPhase !== HalfPhase.AwaitingHeaders
+  }
+
   /**
    * Sends the first final header block. `extraFields` follow `fields` in the same block: a list that
-   * is reused for many streams stays one object, which the encoder remembers.
+   * is reused for many streams stays one object, which the encoder remembers by its identity. Do not
+   * change a list after it was given.
    */
   public headers(
     fields: readonly string[],

@@ -4,7 +4,11 @@ import { Code } from '../../../lib/base/status.ts'
 import { contentSubtypeOf, contentTypeOf } from '../../../lib/grpc/protocol/content-type.ts'
 import { Metadata } from '../../../lib/grpc/protocol/metadata.ts'
 import { Remembered } from '../../../lib/grpc/protocol/remembered.ts'
-import { extraRequestFields, parseRequestHead, RequestTemplate } from '../../../lib/grpc/protocol/request-headers.ts'
+import {
+  extraRequestFields,
+  parseRequestHead,
+  RequestTemplate,
+} from '../../../lib/grpc/protocol/request-headers.ts'
 import {
   parseEnding,
   parseResponseHead,
