@@ -15,10 +15,12 @@ import { slabPool } from './io/slab-pool.ts'
 import type { Peer, Wire, WireEvents } from './io/wire.ts'
 import { resolveConnectionOptions, type ServerConnectionOptions } from './options.ts'
 import { HandlerSlots } from './stream/concurrency.ts'
+import { HalfPhase } from './stream/half-phase.ts'
 import { checkRequest } from './stream/header-rules.ts'
 import type { Stream } from './stream/stream.ts'
 import type { StreamHandler } from './stream/stream-handler.ts'
 
+const NO_STREAMS: readonly Stream[] = []
 const HEADER_LIST_TOO_LARGE: readonly string[] = [':status', '431']
 
 /**
@@ -166,11 +168,18 @@ class ServerRole implements ConnectionRole, ConnectionAgeHost {
   }
 
   public headerListExceeded(stream: Stream): void {
-    stream.headers(HEADER_LIST_TOO_LARGE, true)
-    stream.reset(ErrorCode.NO_ERROR, 'header_list_too_large')
+    // Trailers are the other list that may be too large: then the answer may have begun.
+    const mayAnswer = stream.sendPhase === HalfPhase.AwaitingHeaders
+    if (mayAnswer) stream.headers(HEADER_LIST_TOO_LARGE, true)
+    const code = mayAnswer ? ErrorCode.NO_ERROR : ErrorCode.ENHANCE_YOUR_CALM
+    stream.reset(code, 'header_list_too_large')
   }
 
   public goAwayReceived(): void {}
+
+  public takeWaiting(): readonly Stream[] {
+    return NO_STREAMS
+  }
 
   public pingReceived(nowMs: number, openStreams: number): string | undefined {
     return this.pingPolicy.received(nowMs, openStreams)

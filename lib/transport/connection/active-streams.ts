@@ -96,8 +96,8 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
 
   // ── what the reader does to a stream
 
-  /** Our INITIAL_WINDOW_SIZE grows: the peer will move its windows of all streams (6.9.2). */
-  public growRecvWindows(bytes: number): void {
+  /** Our INITIAL_WINDOW_SIZE moves the peer's windows of all streams (6.9.2). */
+  public moveRecvWindows(bytes: number): void {
     this.recvWindowBytes = bytes
     for (const stream of this.table.list()) stream.recvWindow.newLimit(bytes)
   }
@@ -266,6 +266,9 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
   }
 
   private retire(stream: Stream, state: StreamState, closed: StreamClosed): void {
+    // Whoever was told of another stream's end may have ended this one.
+    if (stream.retired) return
+    stream.retired = true
     stream.state = state
     this.live--
     this.writer.drop(stream)
@@ -275,8 +278,11 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
     }
     this.budget.release(stream.recvWindow.heldBytes)
     this.budget.forget(stream)
-    stream.handler.onClosed(closed)
-    this.role.streamClosed(stream)
-    this.host.streamRetired(closed === ENDED_WELL)
+    try {
+      stream.handler.onClosed(closed)
+    } finally {
+      this.role.streamClosed(stream)
+      this.host.streamRetired(closed === ENDED_WELL)
+    }
   }
 }

@@ -13,6 +13,16 @@ export const Watch = {
 } as const
 export type Watch = (typeof Watch)[keyof typeof Watch]
 
+/** The watches over a peer that takes nothing; send-watch.ts says whether it truly does. */
+export type StallWatch =
+  | typeof Watch.ReplyStall
+  | typeof Watch.WriteStall
+  | typeof Watch.WindowStall
+
+export function isStall(watch: Watch): watch is StallWatch {
+  return watch >= Watch.ReplyStall && watch <= Watch.WindowStall
+}
+
 /** Who hears of what did not happen in time. */
 export interface WatchdogsHost {
   overdue(watch: Watch): void
@@ -29,12 +39,13 @@ export class Watchdogs {
     this.host = host
   }
 
-  /** Starts waiting; does nothing while it already waits for the same. */
-  public arm(watch: Watch, delayMs: number): void {
+  /** Starts waiting; does nothing, and says false, while it already waits for the same. */
+  public arm(watch: Watch, delayMs: number): boolean {
     this.timers ??= new Map()
-    if (this.timers.has(watch)) return
+    if (this.timers.has(watch)) return false
     const timer = this.clock.timer(delayMs, () => this.fire(watch), false)
     this.timers.set(watch, timer)
+    return true
   }
 
   public disarm(watch: Watch): void {
