@@ -25,6 +25,8 @@ export type {
 } from './client/stream-call.ts'
 export type { Logger } from './observe/logger.ts'
 export type { ConnEvent, RpcEvent, RpcTag, StatsHandler } from './observe/stats.ts'
+export { type LoadedProto, type LoadProtoOptions, loadProto } from './proto/load-proto.ts'
+export { ProtoError } from './proto/proto-files.ts'
 export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
 export {
   brotliCompressor,
