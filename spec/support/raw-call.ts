@@ -44,7 +44,13 @@ export interface RawAnswer {
 export function rawCall(
   bench: RpcBench,
   client: ClientTransport,
-  { path = '/spec.Echo/Unary', fields = requestFields(path), extra = [], body, end = true }: RawRequest,
+  {
+    path = '/spec.Echo/Unary',
+    fields = requestFields(path),
+    extra = [],
+    body,
+    end = true,
+  }: RawRequest,
 ): Promise<RawAnswer> {
   const received: string[] = []
   const chunks: Buffer[] = []

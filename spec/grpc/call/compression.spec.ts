@@ -1,8 +1,8 @@
 // Message compression on a call: what is chosen, what is announced, and what bad data may do.
 import { brotliCompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { putPrefix } from '../../../lib/grpc/protocol/message.ts'
 import type { Compressor } from '../../../lib/grpc/protocol/compression.ts'
+import { putPrefix } from '../../../lib/grpc/protocol/message.ts'
 import type { OnStream } from '../../../lib/transport/index.ts'
 import { EchoBench, type Note } from '../../support/echo-service.ts'
 import { rawCall, valueOf } from '../../support/raw-call.ts'
@@ -144,30 +144,36 @@ t.test('large and small messages mixed keep their order', async (t) => {
   await bench.assertQuiet(t)
 })
 
-t.test('an encoding that nobody has: UNIMPLEMENTED by a server, which says what it takes', async (t) => {
-  const bench = new EchoBench()
-  const client = await bench.rawClient()
-  const answer = await rawCall(bench, client, { extra: ['grpc-encoding', 'zstd'] })
-  t.match(answer, { status: '12', httpStatus: '200' })
-  t.equal(valueOf(answer.fields, 'grpc-accept-encoding'), 'identity,gzip,deflate,br')
-  await bench.assertQuiet(t)
-})
+t.test(
+  'an encoding that nobody has: UNIMPLEMENTED by a server, which says what it takes',
+  async (t) => {
+    const bench = new EchoBench()
+    const client = await bench.rawClient()
+    const answer = await rawCall(bench, client, { extra: ['grpc-encoding', 'zstd'] })
+    t.match(answer, { status: '12', httpStatus: '200' })
+    t.equal(valueOf(answer.fields, 'grpc-accept-encoding'), 'identity,gzip,deflate,br')
+    await bench.assertQuiet(t)
+  },
+)
 
-t.test('an encoding that nobody has: INTERNAL at a client, whether received or asked for', async (t) => {
-  const onStream: OnStream = (stream) => {
-    stream.headers(
-      [':status', '200', 'content-type', 'application/grpc', 'grpc-encoding', 'zstd'],
-      false,
-    )
-    return IGNORE
-  }
-  const bench = new EchoBench({}, { onStream })
-  t.match(await bench.error(bench.client.unary({})), { code: 13, message: /zstd/ })
-  t.match(await bench.error(bench.client.unary({}, { compression: 'zstd' })), { code: 13 })
-  t.throws(() => bench.client.chat({ compression: 'zstd' }), /zstd/)
-  t.throws(() => new EchoBench({}, { server: { compression: 'zstd' } }), /zstd/)
-  await bench.assertQuiet(t)
-})
+t.test(
+  'an encoding that nobody has: INTERNAL at a client, whether received or asked for',
+  async (t) => {
+    const onStream: OnStream = (stream) => {
+      stream.headers(
+        [':status', '200', 'content-type', 'application/grpc', 'grpc-encoding', 'zstd'],
+        false,
+      )
+      return IGNORE
+    }
+    const bench = new EchoBench({}, { onStream })
+    t.match(await bench.error(bench.client.unary({})), { code: 13, message: /zstd/ })
+    t.match(await bench.error(bench.client.unary({}, { compression: 'zstd' })), { code: 13 })
+    t.throws(() => bench.client.chat({ compression: 'zstd' }), /zstd/)
+    t.throws(() => new EchoBench({}, { server: { compression: 'zstd' } }), /zstd/)
+    await bench.assertQuiet(t)
+  },
+)
 
 t.test('bad compressed data ends the call, never more', async (t) => {
   const good = gzipSync(Buffer.from('{}'))
@@ -285,7 +291,10 @@ t.test('a compressor that fails: INTERNAL for the call that used it', async (t) 
   const compressors = [broken]
   const bench = new EchoBench(
     {},
-    { server: { compressors, minCompressBytes: 0, compression: 'broken' }, channel: { compressors } },
+    {
+      server: { compressors, minCompressBytes: 0, compression: 'broken' },
+      channel: { compressors },
+    },
   )
   const response = await bench.error(bench.client.unary({ n: 1 }))
   t.match(response, { code: 13, message: /failed to compress/ })
