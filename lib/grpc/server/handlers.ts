@@ -42,6 +42,9 @@ export type RequestStream<Req> = Pick<
 >
 
 type Responses<Res> = AsyncIterable<Res> | Iterable<Res>
+// A handler of the push form has no return statement.
+// biome-ignore lint/suspicious/noConfusingVoidType: that is what such a function returns
+type Nothing = void
 
 /** The handler of one method. What it throws is the call's status; see RpcError. */
 export type Handler<Kind, Req, Res> = Kind extends 'unary'
@@ -50,13 +53,13 @@ export type Handler<Kind, Req, Res> = Kind extends 'unary'
     ? (
         request: Req,
         call: ServerCallContext<Res>,
-      ) => Responses<Res> | Promise<Responses<Res> | void> | void
+      ) => Responses<Res> | Promise<Responses<Res> | Nothing> | Nothing
     : Kind extends 'clientStream'
       ? (requests: RequestStream<Req>, call: ServerCallContext<Res>) => Res | Promise<Res>
       : (
           requests: RequestStream<Req>,
           call: ServerCallContext<Res>,
-        ) => Responses<Res> | Promise<Responses<Res> | void> | void
+        ) => Responses<Res> | Promise<Responses<Res> | Nothing> | Nothing
 
 /** The handlers of a service: one for each method, none missing. */
 export type Handlers<S extends ServiceDefinition> =

@@ -148,7 +148,7 @@ t.test('cardinality of requests: one is due', async (t) => {
       called++
       return request
     },
-    *list() {
+    list() {
       called++
     },
   })
