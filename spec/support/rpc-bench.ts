@@ -1,12 +1,12 @@
 // A server and a channel in one process, joined by wires in memory on virtual time. The real thing
 // from call to octets and back, but for sockets and clocks.
 import type { Test } from 'tap'
-import type { ChannelTransport } from '../../lib/grpc/channel/channel-transport.ts'
 import {
   type ChannelDependencies,
   type ChannelOptions,
   ClientConn,
 } from '../../lib/grpc/channel/client-conn.ts'
+import type { RpcError } from '../../lib/grpc/protocol/rpc-error.ts'
 import { Server, type ServerOptions } from '../../lib/grpc/server/server.ts'
 import { staticResolver } from '../../lib/naming/index.ts'
 import {
@@ -108,11 +108,11 @@ export class RpcBench {
   }
 
   /** What the promise rejects with. */
-  public async error(promise: Promise<unknown>): Promise<any> {
+  public async error(promise: Promise<unknown>): Promise<RpcError> {
     try {
       await this.run(promise)
     } catch (thrown) {
-      return thrown
+      return thrown as RpcError
     }
     throw new Error('the promise was fulfilled, want a rejection')
   }
@@ -219,6 +219,3 @@ export function collect<T>(bench: RpcBench, iterable: AsyncIterable<T>): Promise
   }
   return bench.run(gather())
 }
-
-/** The transport of a channel, checked to be what the channel takes. */
-export type BenchTransport = ClientTransport & ChannelTransport

@@ -46,6 +46,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   /** Set by the picker: why the call waits. */
   public latestFailure: Status | undefined = undefined
   public readonly streamsResponses: boolean
+  /** What the call failed with; undefined while it is not over, or when it ended well. */
+  public error: RpcError | undefined = undefined
   private readonly plan: MethodPlan<Req, Res>
   private readonly channel: CallChannel
   private readonly sink: ResponseSink<Res>
@@ -64,7 +66,6 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   private metadata: Metadata | undefined = undefined
   private credentials: Metadata | undefined = undefined
   private observer: RpcObserver | undefined = undefined
-  private error: RpcError | undefined = undefined
 
   public constructor(
     channel: CallChannel,

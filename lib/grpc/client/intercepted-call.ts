@@ -78,11 +78,6 @@ class OutgoingCall implements CallContext, CallLimitsOwner {
     this.controller.abort(reason)
   }
 
-  /** Resolves when the newest try is over; at once when there was none. */
-  public async over(): Promise<void> {
-    await this.current?.trailers
-  }
-
   /** The call is over: nothing limits it any more, and no try goes on. */
   public release(): void {
     this.limits?.release()
@@ -211,6 +206,8 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   private readonly outcome: Promise<InterceptedResponse>
   private readonly ended: Promise<void>
   private responses: AsyncIterator<Res> | undefined
+  private readonly responsesEnd: Promise<void>
+  private endResponses: () => void = () => {}
   private halfClosed = false
   private failure: unknown
 
@@ -229,6 +226,9 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     this.halfClosed = request !== undefined
     const message = request === undefined ? this.pipe.queue : request.message
     this.outcome = observed(this.call.run(interceptors, message))
+    this.responsesEnd = new Promise((resolve) => {
+      this.endResponses = resolve
+    })
     this.ended = this.untilEnd(streamsResponses(plan.method.kind))
   }
 
@@ -276,8 +276,12 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   }
 
   private async *readResponses(): AsyncGenerator<Res> {
-    const { message } = await this.outcome
-    yield* message as AsyncIterable<Res>
+    try {
+      const { message } = await this.outcome
+      yield* message as AsyncIterable<Res>
+    } finally {
+      this.endResponses()
+    }
   }
 
   private async sendNow(request: Req): Promise<boolean> {
@@ -287,16 +291,19 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     return taken
   }
 
-  /** The call's end, as far as it can be known: of its newest try, if the interceptors made one. */
+  /** The end of the newest try; of the responses, when the interceptors answer without one. */
   private async untilEnd(streams: boolean): Promise<void> {
     try {
       await this.outcome
-      if (streams) await this.call.over()
-      else this.pipe.close()
+      const { current } = this.call
+      if (streams) {
+        await (current?.trailers ?? this.responsesEnd)
+        this.failure = current?.failure
+      }
     } catch (error) {
       this.failure = error
-      this.pipe.close()
     }
+    this.pipe.close()
     this.call.release()
   }
 }

@@ -114,6 +114,11 @@ export class StreamCall<Req, Res>
     return this
   }
 
+  /** What the call failed with, once it is over. */
+  public get failure(): RpcError | undefined {
+    return this.call.error
+  }
+
   public get headers(): Promise<Metadata> {
     return this.laterHeaders.value
   }
@@ -128,11 +133,6 @@ export class StreamCall<Req, Res>
 
   public get peerAddress(): string | undefined {
     return this.call.peerAddress
-  }
-
-  /** Whether the call has ended. */
-  public get isOver(): boolean {
-    return this.call.isOver
   }
 
   public send(request: Req, options?: SendOptions): Promise<boolean> {
