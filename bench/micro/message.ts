@@ -18,7 +18,8 @@ import {
   parseResponseHead,
   trailerFields,
 } from '../../lib/grpc/protocol/response-headers.ts'
-import { type BenchOptions, type BenchResult, type Candidate, measure } from './measure.ts'
+import type { BenchOptions } from '../report/result.ts'
+import { type BenchResult, type Candidate, measure } from './measure.ts'
 
 const OPS = 512
 const VARIANTS = 64
