@@ -7,6 +7,7 @@ import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
 import type { GoAwayInfo } from './connection/goaway.ts'
 import { clientKeepalive } from './connection/keepalive.ts'
+import type { ConnectionLoad } from './connection/load.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { PeerSettings, SettingEntries } from './connection/settings.ts'
 import { slabPool } from './io/slab-pool.ts'
@@ -123,6 +124,11 @@ export class ClientTransport {
     stream.headers(fields, endStream, extraFields)
     connection.streamOpened()
     return stream
+  }
+
+  /** What the connection holds now: for diagnostics. */
+  public get load(): ConnectionLoad {
+    return this.connection.load
   }
 
   /** See {@link Connection.afterReceive}. */

@@ -7,6 +7,7 @@ import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
 import { ConnectionAge } from './connection/connection-age.ts'
 import { serverKeepalive } from './connection/keepalive.ts'
+import type { ConnectionLoad } from './connection/load.ts'
 import { PingPolicy } from './connection/ping-policy.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { SettingEntries } from './connection/settings.ts'
@@ -85,6 +86,11 @@ export class ServerTransport {
   /** Streams that are open. */
   public get openStreams(): number {
     return this.connection.streams.table.size
+  }
+
+  /** What the connection holds now: for diagnostics. */
+  public get load(): ConnectionLoad {
+    return this.connection.load
   }
 
   /** See {@link Connection.afterReceive}. */

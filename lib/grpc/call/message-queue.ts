@@ -1,5 +1,6 @@
-// Received messages between the wire and whoever reads them: pulled one by one, or by `for await`.
-// The iterator is written by hand: an async generator costs more than twice as much a message.
+// Received messages between the wire and whoever reads them: pulled one by one, by `for await`, or
+// pushed in batches. The iterator is written by hand: an async generator costs more than twice as
+// much a message. Lists are linked: an idle stream holds no array.
 
 /** What a queue tells its call. */
 export interface MessageQueueOwner {
@@ -14,27 +15,37 @@ export interface MessageQueueOwner {
 interface Entry<T> {
   readonly message: T
   readonly wireBytes: number
+  next: Entry<T> | undefined
 }
 
 interface Waiter<T> {
   readonly resolve: (result: IteratorResult<T>) => void
   readonly reject: (error: Error) => void
+  next: Waiter<T> | undefined
+}
+
+interface Consumer<T> {
+  readonly onMessage: (message: T) => void
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined })
 
 /**
  * An ordered queue with one producer and one reader. What was pushed before the end is always
- * delivered before it; a failure is told once, later reads say done.
+ * delivered before it; a failure is told once, later reads say done. The reader's code never runs
+ * inside {@link MessageQueue.push}.
  */
 export class MessageQueue<T> implements AsyncIterableIterator<T> {
   private readonly owner: MessageQueueOwner
-  private entries: Entry<T>[] = []
-  private head = 0
-  private waiters: Waiter<T>[] = []
-  private consumer: ((message: T) => void) | undefined
+  private head: Entry<T> | undefined = undefined
+  private tail: Entry<T> | undefined = undefined
+  private waiter: Waiter<T> | undefined = undefined
+  private consumer: Consumer<T> | undefined = undefined
+  private drainDue = false
   private ended = false
-  private failure: Error | undefined
+  private failure: Error | undefined = undefined
 
   public constructor(owner: MessageQueueOwner) {
     this.owner = owner
@@ -42,23 +53,23 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 
   /** Whether a reader waits for a message now. */
   public get isAwaited(): boolean {
-    return this.waiters.length > 0 || this.consumer !== undefined
+    return this.waiter !== undefined || (this.consumer !== undefined && this.head === undefined)
   }
 
   public push(message: T, wireBytes: number): void {
     if (this.ended) return
-    if (this.consumer !== undefined) {
+    const { waiter } = this
+    if (waiter !== undefined) {
+      this.waiter = waiter.next
       this.owner.messageTaken(wireBytes)
-      this.consumer(message)
+      waiter.resolve({ done: false, value: message })
       return
     }
-    const waiter = this.waiters.shift()
-    if (waiter === undefined) {
-      this.entries.push({ message, wireBytes })
-      return
-    }
-    this.owner.messageTaken(wireBytes)
-    waiter.resolve({ done: false, value: message })
+    const entry: Entry<T> = { message, wireBytes, next: undefined }
+    if (this.tail === undefined) this.head = entry
+    else this.tail.next = entry
+    this.tail = entry
+    if (this.consumer !== undefined) this.drainSoon()
   }
 
   /** No message follows; with `failure` that is why. */
@@ -66,65 +77,38 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.ended) return
     this.ended = true
     this.failure = failure
-    const waiters = this.waiters
-    this.waiters = []
-    for (const waiter of waiters) {
-      if (this.failure === undefined) waiter.resolve(DONE)
-      else waiter.reject(this.takeFailure() as Error)
+    if (this.consumer !== undefined) this.drainSoon()
+    for (let waiter = this.waiter; waiter !== undefined; waiter = waiter.next) {
+      const error = this.takeFailure()
+      if (error === undefined) waiter.resolve(DONE)
+      else waiter.reject(error)
     }
+    this.waiter = undefined
   }
 
   public next(): Promise<IteratorResult<T>> {
-    const entry = this.entries[this.head]
-    if (entry !== undefined) {
-      this.advance()
-      this.owner.messageTaken(entry.wireBytes)
-      return Promise.resolve({ done: false, value: entry.message })
-    }
+    if (this.head !== undefined) return Promise.resolve({ done: false, value: this.take() })
     if (this.failure !== undefined) return Promise.reject(this.takeFailure())
     if (this.ended) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => {
-      this.waiters.push({ resolve, reject })
-      this.owner.readerWaits()
-    })
+    return new Promise((resolve, reject) => this.wait({ resolve, reject, next: undefined }))
   }
 
   /**
-   * The push form: `onMessage` is called with each message as it comes, without a promise each.
-   * Resolves at the end, rejects with what failed. What `onMessage` throws ends the reading as
-   * leaving a loop does, and rejects.
+   * The push form: `onMessage` is called with each message, those of one turn in a row, without a
+   * promise each. Resolves at the end, rejects with what failed. What `onMessage` throws ends the
+   * reading as leaving a loop does, and rejects.
    */
-  public async consume(onMessage: (message: T) => void): Promise<void> {
-    while (this.head < this.entries.length) {
-      const { value } = await this.next()
-      await this.guarded(onMessage, value as T)
-    }
-    if (this.ended) {
-      await this.next()
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      this.waiters.push({ resolve: () => resolve(), reject })
-      this.consumer = (message) => {
-        try {
-          onMessage(message)
-        } catch (thrown) {
-          reject(thrown)
-          void this.return()
-        }
-      }
-      this.owner.readerWaits()
+  public consume(onMessage: (message: T) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.consumer = { onMessage, resolve, reject }
+      this.drainSoon()
     })
   }
 
   /** The reader leaves: what is queued is dropped, its credit returned. */
   public return(): Promise<IteratorResult<T>> {
+    while (this.head !== undefined) this.take()
     const left = !this.ended
-    for (let i = this.head; i < this.entries.length; i++) {
-      this.owner.messageTaken(this.entries[i]!.wireBytes)
-    }
-    this.entries = []
-    this.head = 0
     this.failure = undefined
     this.end()
     if (left) this.owner.readerLeft()
@@ -135,21 +119,51 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this
   }
 
-  private async guarded(onMessage: (message: T) => void, message: T): Promise<void> {
-    try {
-      onMessage(message)
-    } catch (thrown) {
-      await this.return()
-      throw thrown
-    }
+  private take(): T {
+    const entry = this.head as Entry<T>
+    this.head = entry.next
+    if (this.head === undefined) this.tail = undefined
+    this.owner.messageTaken(entry.wireBytes)
+    return entry.message
   }
 
-  private advance(): void {
-    this.entries[this.head] = undefined as unknown as Entry<T>
-    this.head++
-    if (this.head < this.entries.length) return
-    this.entries = []
-    this.head = 0
+  private wait(waiter: Waiter<T>): void {
+    if (this.waiter === undefined) {
+      this.waiter = waiter
+    } else {
+      let last = this.waiter
+      while (last.next !== undefined) last = last.next
+      last.next = waiter
+    }
+    this.owner.readerWaits()
+  }
+
+  private drainSoon(): void {
+    if (this.drainDue) return
+    this.drainDue = true
+    queueMicrotask(() => this.drain())
+  }
+
+  private drain(): void {
+    this.drainDue = false
+    const { consumer } = this
+    if (consumer === undefined) return
+    try {
+      while (this.head !== undefined) consumer.onMessage(this.take())
+    } catch (thrown) {
+      this.consumer = undefined
+      consumer.reject(thrown)
+      void this.return()
+      return
+    }
+    if (!this.ended) {
+      this.owner.readerWaits()
+      return
+    }
+    this.consumer = undefined
+    const failure = this.takeFailure()
+    if (failure === undefined) consumer.resolve()
+    else consumer.reject(failure)
   }
 
   private takeFailure(): Error | undefined {

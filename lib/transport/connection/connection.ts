@@ -32,19 +32,15 @@ import { ControlBuffer } from './control-buffer.ts'
 import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
 import { Handshake, PREFACE_BYTES } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
+import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
 import { OutgoingSlabs } from './outgoing-slabs.ts'
+import { PeerSettingsApplier } from './peer-settings.ts'
 import { PingPayload, UserPings } from './ping.ts'
 import { Reader, type ReaderHost } from './reader.ts'
 import { ReceiveWindows } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
-import {
-  announcedSettings,
-  LocalSettings,
-  type PeerSettings,
-  PeerSettingsApplier,
-  settingValue,
-} from './settings.ts'
+import { announcedSettings, LocalSettings, type PeerSettings, settingValue } from './settings.ts'
 import { Watch, Watchdogs } from './watchdogs.ts'
 
 /** What a connection is built on. */
@@ -186,6 +182,19 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   /** The peer's GOAWAY, if it sent one. */
   public get goAwayReceived(): GoAwayInfo | undefined {
     return this.goAwayState.received
+  }
+
+  /** What it holds now. */
+  public get load(): ConnectionLoad {
+    return {
+      streams: this.streams.live,
+      heldBytes: this.streams.budget.heldBytes,
+      queuedBytes: this.writer.queuedBytes,
+      unflushedBytes: this.out.pendingBytes,
+      sendWindowBytes: this.writer.window.available,
+      recvWindowBytes: this.windows.availableBytes,
+      recvWindowLimitBytes: this.windows.limitBytes,
+    }
   }
 
   /**

@@ -32,9 +32,9 @@ import type { ActiveStreams } from './active-streams.ts'
 import type { BlockChecker } from './block-checker.ts'
 import type { GoAwayInfo } from './goaway.ts'
 import type { LoopyWriter } from './loopy-writer.ts'
+import type { PeerSettingsApplier } from './peer-settings.ts'
 import type { ReceiveWindows } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
-import type { PeerSettingsApplier } from './settings.ts'
 
 /** What the reader hands to its connection. */
 export interface ReaderHost {

@@ -35,6 +35,16 @@ export class ReceiveWindows {
     this.bdp = grows ? new BdpEstimator(streams.recvWindowBytes) : undefined
   }
 
+  /** What the peer may still send on the connection. */
+  public get availableBytes(): number {
+    return this.connection.availableBytes
+  }
+
+  /** {@link ReceiveWindows.availableBytes} when all is credited. */
+  public get limitBytes(): number {
+    return this.connection.limitBytes
+  }
+
   /** Opens the connection's window to `bytes`. */
   public open(bytes: number): void {
     this.update(this.connection.newLimit(bytes))
