@@ -69,3 +69,15 @@ export type {
 export type { Handler, Handlers, RequestStream, ServerCallContext } from './server/handlers.ts'
 export { RegistrationError } from './server/router.ts'
 export { Server, type ServerListenOptions, type ServerOptions } from './server/server.ts'
+export {
+  addHealth,
+  Health,
+  type HealthService,
+  loadHealthService,
+  type ServingStatus,
+} from './services/health.ts'
+export {
+  addReflection,
+  loadReflectionService,
+  type ReflectionService,
+} from './services/reflection.ts'

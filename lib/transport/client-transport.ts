@@ -170,7 +170,7 @@ class ClientRole implements ConnectionRole {
     this.listener = listener
   }
 
-  public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkResponse(block)
+  public readonly checkHeaders = checkResponse
 
   public isInformational(block: HeaderBlock): boolean {
     return isInformational(statusOf(block))
@@ -198,6 +198,7 @@ class ClientRole implements ConnectionRole {
     if (first) {
       this.ready = true
       this.listener.onReady?.()
+      if (!this.connection.open) return
     }
     this.admitWaiting()
     this.listener.onQuota?.()
@@ -207,10 +208,12 @@ class ClientRole implements ConnectionRole {
     stream.reset(ErrorCode.CANCEL, 'header_list_too_large')
   }
 
-  public goAwayReceived(info: GoAwayInfo, cause: Error): void {
-    this.refuseWaiting(cause)
+  public goAwayReceived(info: GoAwayInfo): void {
     this.drain(info)
-    this.connection.endWhenIdle()
+  }
+
+  public takeWaiting(): readonly Stream[] {
+    return this.quota.takeWaiting()
   }
 
   public pingReceived(): undefined {
@@ -227,7 +230,6 @@ class ClientRole implements ConnectionRole {
 
   public ended(cause: Error): void {
     this.draining = true
-    for (const stream of this.quota.takeWaiting()) this.connection.streams.goneAway(stream, cause)
     this.listener.onClosed?.(cause)
   }
 
@@ -244,11 +246,6 @@ class ClientRole implements ConnectionRole {
     stream.admitted = false
     const cause = this.connection.endedBy ?? new Error('the connection is draining')
     this.connection.streams.goneAway(stream, cause)
-  }
-
-  // A call without an identifier was not processed, whatever the GOAWAY's last id.
-  private refuseWaiting(cause: Error): void {
-    for (const stream of this.quota.takeWaiting()) this.connection.streams.goneAway(stream, cause)
   }
 
   private admitWaiting(): void {

@@ -19,6 +19,7 @@ interface Entry<T> {
 }
 
 interface Waiter<T> {
+  readonly promise: Promise<IteratorResult<T>>
   readonly resolve: (result: IteratorResult<T>) => void
   readonly reject: (error: Error) => void
   next: Waiter<T> | undefined
@@ -56,13 +57,20 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this.waiter !== undefined || (this.consumer !== undefined && this.head === undefined)
   }
 
+  /** Messages that nobody has taken. */
+  public get length(): number {
+    let length = 0
+    for (let entry = this.head; entry !== undefined; entry = entry.next) length++
+    return length
+  }
+
   public push(message: T, wireBytes: number): void {
     if (this.ended) return
     const { waiter } = this
     if (waiter !== undefined) {
       this.waiter = waiter.next
-      this.owner.messageTaken(wireBytes)
       waiter.resolve({ done: false, value: message })
+      this.owner.messageTaken(wireBytes)
       return
     }
     const entry: Entry<T> = { message, wireBytes, next: undefined }
@@ -80,8 +88,13 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.consumer !== undefined) this.drainSoon()
     for (let waiter = this.waiter; waiter !== undefined; waiter = waiter.next) {
       const error = this.takeFailure()
-      if (error === undefined) waiter.resolve(DONE)
-      else waiter.reject(error)
+      if (error === undefined) {
+        waiter.resolve(DONE)
+      } else {
+        // Who has stopped looking must not kill the process.
+        waiter.promise.catch(ignore)
+        waiter.reject(error)
+      }
     }
     this.waiter = undefined
   }
@@ -90,7 +103,9 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.head !== undefined) return Promise.resolve({ done: false, value: this.take() })
     if (this.failure !== undefined) return Promise.reject(this.takeFailure())
     if (this.ended) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => this.wait({ resolve, reject, next: undefined }))
+    const waiter = createWaiter<T>()
+    this.wait(waiter)
+    return waiter.promise
   }
 
   /**
@@ -172,3 +187,14 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return failure
   }
 }
+
+function createWaiter<T>(): Waiter<T> {
+  const waiter = { next: undefined } as { -readonly [Key in keyof Waiter<T>]: Waiter<T>[Key] }
+  waiter.promise = new Promise((resolve, reject) => {
+    waiter.resolve = resolve
+    waiter.reject = reject
+  })
+  return waiter
+}
+
+function ignore(): void {}

@@ -8,8 +8,9 @@ import {
 import type { MethodDefinition } from '../protocol/method.ts'
 import { RequestTemplate } from '../protocol/request-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallChannel, MethodPlan, ResponseSink } from './call-channel.ts'
 import type { CallOptions } from './call-options.ts'
-import { type CallChannel, ClientCall, type MethodPlan, type ResponseSink } from './client-call.ts'
+import { ClientCall } from './client-call.ts'
 import { InterceptedCall, invokeIntercepted } from './intercepted-call.ts'
 import { type BidiCall, type ClientStreamCall, StreamCall } from './stream-call.ts'
 
@@ -142,6 +143,7 @@ export class MethodCaller<Req, Res> {
 /** The one promise of a unary call. */
 class UnaryResult<Res> implements ResponseSink<Res> {
   public readonly awaitsResponse = true
+  public readonly hasUntaken = false
   private readonly resolve: (response: Res) => void
   private readonly reject: (error: RpcError) => void
   private message: Res | undefined

@@ -1,7 +1,7 @@
 // Checks messages before protobufjs encodes them: it would write something else for a wrong value
 // without a word. Gives what it takes: numbers for the names of enum values, objects for Maps.
 import type protobuf from 'protobufjs'
-import { generate, propertyText, quote } from './generated.ts'
+import { generate, quote } from './generated.ts'
 import { badValue, FieldError, nest } from './proto-errors.ts'
 import { fullName, realOneof } from './protobufjs.ts'
 
@@ -159,7 +159,9 @@ function checkField(
 function fieldText(field: protobuf.Field, check: string, oneof: number): string {
   const F = quote(field.name)
   const convert = `w = ${check}(v, depth); if (w !== v) out = set(out, m, ${F}, w)`
-  const read = `at = ${F}; v = ${propertyText(field.name)}`
+  // A message of protobufjs inherits defaults, which are not always values of the field's type.
+  const mustBeOwn = field.required || field.bytes || oneof >= 0 || field.name in Object.prototype
+  const read = `at = ${F}; v = ${mustBeOwn ? `Object.hasOwn(m, ${F}) ? m[${F}] : undefined` : `m[${F}]`}`
   if (field.required) return `${read}; ${convert}`
   const isThere = `${read}; if (v !== undefined && v !== null)`
   if (field.repeated) {
@@ -178,9 +180,8 @@ function fieldText(field: protobuf.Field, check: string, oneof: number): string 
   }
   if (oneof < 0) return `${isThere} { ${convert} }`
   const first = `set${oneof}`
-  // A message of protobufjs inherits the defaults of members that are not set.
   return [
-    `${isThere} if (Object.hasOwn(m, ${F})) {`,
+    `${isThere} {`,
     `if (${first} !== '') { at = oneofNames[${oneof}]; throw oneofTwice(${first}, ${F}) }`,
     `${first} = ${F}; ${convert}`,
     '}',

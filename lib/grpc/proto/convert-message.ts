@@ -113,7 +113,9 @@ function presentText(field: protobuf.Field, value: string, options: DecodeOption
   if (field.map) return `if (Object.keys(m[${F}]).length > 0) out[${F}] = ${value}`
   const oneof = options.oneofs ? realOneof(field) : undefined
   const which = oneof === undefined ? '' : `; out[${quote(oneof.name)}] = ${F}`
-  return `if (Object.hasOwn(m, ${F})) { out[${F}] = ${value}${which} }`
+  // Where protobufjs has null for an absent one, asking for the value is faster.
+  const isThere = field.defaultValue === null ? `m[${F}] !== null` : `Object.hasOwn(m, ${F})`
+  return `if (${isThere}) { out[${F}] = ${value}${which} }`
 }
 
 function defaultOf(field: protobuf.Field, convert: Convert | undefined): unknown {

@@ -23,9 +23,3 @@ export function generate<F>(
 export function quote(text: string): string {
   return JSON.stringify(text).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 }
-
-/** Reads a property of `m`. Names that every object inherits count only when they are its own. */
-export function propertyText(name: string): string {
-  const F = quote(name)
-  return name in Object.prototype ? `(Object.hasOwn(m, ${F}) ? m[${F}] : undefined)` : `m[${F}]`
-}

@@ -143,13 +143,20 @@ export class Metadata implements Iterable<[name: string, value: string | Buffer]
     return removed
   }
 
-  /** Adds all values of `other` after those that are here. */
+  /**
+   * Adds all values of `other` after those that are here; of received metadata only what an
+   * application may send, so that it can be passed on.
+   */
   public merge(other: MetadataInit): this {
     const source = other instanceof Metadata ? other : Metadata.from(other)
     const list = this.list()
-    // By index up to a length taken before: merging metadata into itself must end.
     const added = source.list()
-    for (let i = 0, length = added.length; i < length; i++) list.push(added[i]!)
+    const wasReceived = source.received !== NO_FIELDS
+    // By index up to a length taken before: merging metadata into itself must end.
+    for (let i = 0, length = added.length; i < length; i += 2) {
+      if (wasReceived && isReservedName(added[i] as string)) continue
+      list.push(added[i]!, added[i + 1]!)
+    }
     return this
   }
 

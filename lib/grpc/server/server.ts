@@ -34,6 +34,7 @@ import {
   type MethodMap,
   type ServiceDefinition,
   splitMethodPath,
+  streamsRequests,
 } from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseRequestHead, type RequestHead } from '../protocol/request-headers.ts'
@@ -104,7 +105,7 @@ export class Server {
       fieldWhitespace: 'trim',
       ...options,
       onStream: (stream, block, _endStream, transport) =>
-        this.calls.accept(stream, block, transport),
+        this.calls.handleStream(stream, block, transport),
       onConnection: (transport) =>
         stats?.handleConn?.({ kind: 'begin', side: 'server', peer: transport.peer.address }),
       onConnectionEnded: (transport) =>
@@ -217,8 +218,12 @@ class Calls implements CallServer {
     }
   }
 
-  /** onStream of the transport: who takes this request? */
-  public accept(stream: Stream, block: HeaderBlock, transport: ServerTransport): StreamHandler {
+  /** Called by the transport, in its parser, for every request: who takes it? */
+  public handleStream(
+    stream: Stream,
+    block: HeaderBlock,
+    transport: ServerTransport,
+  ): StreamHandler {
     let remembered = this.heads.get(transport)
     if (remembered === undefined) {
       remembered = new Remembered(parseRequestHead)
@@ -233,7 +238,8 @@ class Calls implements CallServer {
       return this.refuse(stream, unknownEncoding(head.encoding, 'server'), head)
     }
     const call = new ServerCall(this, transport, stream, block, head, route)
-    call.handleStream()
+    if (streamsRequests(route.method.kind)) call.processStreamingRPC()
+    else call.processUnaryRPC()
     return call
   }
 
@@ -250,8 +256,6 @@ class Calls implements CallServer {
     this.lastTemplate = template
     return template
   }
-
-  public callEnded(): void {}
 
   public reportFault(where: string, error: unknown): void {
     this.logger.error(`${where} failed`, error)

@@ -61,19 +61,21 @@ const RFC_VALUES: ReadonlyMap<number, number> = new Map([
 
 /** Our SETTINGS frames that the peer has not acknowledged, oldest first. */
 export class LocalSettings {
-  private unacknowledged: SettingEntries[] = []
+  /** Absent when there is none, as on a connection at rest. */
+  private unacknowledged: SettingEntries[] | undefined = undefined
 
   public get outstanding(): number {
-    return this.unacknowledged.length
+    return this.unacknowledged?.length ?? 0
   }
 
   public sent(entries: SettingEntries): void {
-    this.unacknowledged.push(entries)
+    this.unacknowledged = [...(this.unacknowledged ?? []), entries]
   }
 
   /** An ACK arrived: the settings that hold from now on. Throws Http2Error. */
   public acknowledged(): SettingEntries {
-    const entries = this.unacknowledged.shift()
+    const [entries, ...rest] = this.unacknowledged ?? []
+    this.unacknowledged = rest.length === 0 ? undefined : rest
     if (entries === undefined) {
       throw new Http2Error(
         ErrorCode.PROTOCOL_ERROR,

@@ -127,6 +127,9 @@ t.test('takes a root of protobufjs as it is', async (t) => {
     describeFiles(root).map((file) => file.name),
     ['p.proto'],
   )
+  const json = root.toJSON()
+  const foreign = { resolveAll() {}, toJSON: () => json } as unknown as protobuf.Root
+  t.same(roundTrip(await loadProto(foreign), 'p.A', { someField: 5 }), { someField: 5 })
   await t.rejects(loadProto(protobuf.parse('syntax = "proto3"; message A { B b = 1; }').root), {
     name: 'ProtoError',
     message: /B/,

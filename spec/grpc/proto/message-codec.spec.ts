@@ -345,6 +345,30 @@ t.test('a message in itself ends in an error', async (t) => {
   t.throws(() => encode(all, loop), { message: /nested deeper than 100 messages/ })
 })
 
+t.test('a message of protobufjs is encoded as what it has of its own', async (t) => {
+  const message = All.create({ anInt32: 5, chosenText: 'x', children: [All.create({})] })
+  const octets = encode(all, message as unknown as Value)
+  t.same(octets, Buffer.from(All.encode(message).finish()))
+})
+
+t.test('an error leaves nothing behind for the next message', async (t) => {
+  const sink = new ByteSink()
+  all.encode({ anInt32: 1 }, sink)
+  const refuses = Object.defineProperty({}, 'aString', {
+    enumerable: true,
+    get: () => {
+      if (reads++ > 1) throw new Error('no more')
+      return 'x'
+    },
+  })
+  let reads = 0
+  t.throws(() => all.encode({ child: refuses }, sink), { message: 'no more' })
+  t.throws(() => decode(all, hex('18 05 8a01 03 8a01 01')))
+  all.encode({ anInt32: 2 }, sink)
+  t.same(sink.detach(), hex('18 01 18 02'))
+  t.same(decode(all, hex('18 03'))['anInt32'], 3)
+})
+
 t.test('takes Maps and typed arrays', async (t) => {
   const plain = { byInt: { 1: 'a', 2: 'b' }, byBool: { true: 'RED' }, byLong: { 5: {} } }
   const maps = {
