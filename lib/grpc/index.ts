@@ -25,6 +25,8 @@ export type {
 } from './client/stream-call.ts'
 export type { Logger } from './observe/logger.ts'
 export type { ConnEvent, RpcEvent, RpcTag, StatsHandler } from './observe/stats.ts'
+export { type LoadedProto, type LoadProtoOptions, loadProto } from './proto/load-proto.ts'
+export { ProtoError } from './proto/proto-files.ts'
 export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
 export {
   brotliCompressor,
@@ -50,3 +52,15 @@ export { RpcError, type RpcErrorOptions } from './protocol/rpc-error.ts'
 export type { Handler, Handlers, RequestStream, ServerCallContext } from './server/handlers.ts'
 export { RegistrationError } from './server/router.ts'
 export { Server, type ServerListenOptions, type ServerOptions } from './server/server.ts'
+export {
+  addHealth,
+  Health,
+  type HealthService,
+  loadHealthService,
+  type ServingStatus,
+} from './services/health.ts'
+export {
+  addReflection,
+  loadReflectionService,
+  type ReflectionService,
+} from './services/reflection.ts'

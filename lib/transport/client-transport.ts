@@ -7,6 +7,7 @@ import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
 import type { GoAwayInfo } from './connection/goaway.ts'
 import { clientKeepalive } from './connection/keepalive.ts'
+import type { ConnectionLoad } from './connection/load.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { PeerSettings, SettingEntries } from './connection/settings.ts'
 import { slabPool } from './io/slab-pool.ts'
@@ -97,6 +98,7 @@ export class ClientTransport {
   /**
    * Opens a stream with its request fields, `[name, value, name, value…]`, pseudo-headers first.
    * `extraFields` follow in the same block, so that a list used by many calls stays one object.
+   * Lists are remembered by identity: do not change one after it was given.
    *
    * Never throws: a stream that cannot open is told so by `handler.onClosed` with `processed` false,
    * before this returns. Over the peer's limit it waits; identifiers are given when HEADERS are
@@ -122,6 +124,11 @@ export class ClientTransport {
     stream.headers(fields, endStream, extraFields)
     connection.streamOpened()
     return stream
+  }
+
+  /** What the connection holds now: for diagnostics. */
+  public get load(): ConnectionLoad {
+    return this.connection.load
   }
 
   /** See {@link Connection.afterReceive}. */
@@ -163,7 +170,7 @@ class ClientRole implements ConnectionRole {
     this.listener = listener
   }
 
-  public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkResponse(block)
+  public readonly checkHeaders = checkResponse
 
   public isInformational(block: HeaderBlock): boolean {
     return isInformational(statusOf(block))
@@ -191,6 +198,7 @@ class ClientRole implements ConnectionRole {
     if (first) {
       this.ready = true
       this.listener.onReady?.()
+      if (!this.connection.open) return
     }
     this.admitWaiting()
     this.listener.onQuota?.()
@@ -200,10 +208,12 @@ class ClientRole implements ConnectionRole {
     stream.reset(ErrorCode.CANCEL, 'header_list_too_large')
   }
 
-  public goAwayReceived(info: GoAwayInfo, cause: Error): void {
-    this.refuseWaiting(cause)
+  public goAwayReceived(info: GoAwayInfo): void {
     this.drain(info)
-    this.connection.endWhenIdle()
+  }
+
+  public takeWaiting(): readonly Stream[] {
+    return this.quota.takeWaiting()
   }
 
   public pingReceived(): undefined {
@@ -220,7 +230,6 @@ class ClientRole implements ConnectionRole {
 
   public ended(cause: Error): void {
     this.draining = true
-    for (const stream of this.quota.takeWaiting()) this.connection.streams.goneAway(stream, cause)
     this.listener.onClosed?.(cause)
   }
 
@@ -237,11 +246,6 @@ class ClientRole implements ConnectionRole {
     stream.admitted = false
     const cause = this.connection.endedBy ?? new Error('the connection is draining')
     this.connection.streams.goneAway(stream, cause)
-  }
-
-  // A call without an identifier was not processed, whatever the GOAWAY's last id.
-  private refuseWaiting(cause: Error): void {
-    for (const stream of this.quota.takeWaiting()) this.connection.streams.goneAway(stream, cause)
   }
 
   private admitWaiting(): void {

@@ -37,6 +37,8 @@ export interface StartableWire extends Wire {
 /** See above. */
 export class Http2Server {
   private readonly options: Http2ServerOptions
+  /** One object for all connections: they share what it resolves to. */
+  private readonly transportOptions: ServerTransportOptions
   private readonly clock: Clock
   private readonly listeners = new Set<Listener>()
   private readonly transports = new Set<ServerTransport>()
@@ -46,6 +48,11 @@ export class Http2Server {
   public constructor(options: Http2ServerOptions) {
     this.options = options
     this.clock = options.clock ?? systemClock
+    this.transportOptions = {
+      ...options,
+      onEnded: (ended, cause) => options.onConnectionEnded?.(ended, cause),
+      onClosed: (gone) => this.forget(gone),
+    }
   }
 
   /** Connections that are not gone. */
@@ -81,11 +88,7 @@ export class Http2Server {
   public serveWire(wire: StartableWire, peer: Peer): ServerTransport {
     const { options } = this
     const traced = options.trace === undefined ? undefined : traceWire(wire, options.trace(peer))
-    const transport = new ServerTransport(traced?.wire ?? wire, peer, {
-      ...options,
-      onEnded: (ended, cause) => options.onConnectionEnded?.(ended, cause),
-      onClosed: (gone) => this.forget(gone),
-    })
+    const transport = new ServerTransport(traced?.wire ?? wire, peer, this.transportOptions)
     this.transports.add(transport)
     options.onConnection?.(transport)
     const events = transport.start()

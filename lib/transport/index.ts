@@ -7,6 +7,7 @@ export {
 } from './client-transport.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export type { GoAwayInfo } from './connection/goaway.ts'
+export type { ConnectionLoad } from './connection/load.ts'
 export type { PeerSettings } from './connection/settings.ts'
 export { StreamClosedError, TransportClosed, TransportUsageError } from './errors.ts'
 export { Body, type BodySource } from './exchange/body.ts'
@@ -30,7 +31,15 @@ export {
   type TransportAddress,
 } from './io/address.ts'
 export { type ListenDescriptor, ListenError, type Listener } from './io/listen.ts'
-export { AlpnError, type ClientTlsOptions, type ServerTlsOptions } from './io/tls.ts'
+export {
+  AlpnError,
+  type ClientTlsOptions,
+  type Pem,
+  type SecureContext,
+  type ServerTlsOptions,
+  secureContext,
+  type TlsIdentity,
+} from './io/tls.ts'
 export { type TraceFramesOptions, type TraceSink, traceFrames } from './io/trace.ts'
 export type { Peer, PeerCertificate, PeerTls, Slabs, Wire, WireEvents } from './io/wire.ts'
 export type { ConnectionOptions, KeepaliveOptions, ServerConnectionOptions } from './options.ts'

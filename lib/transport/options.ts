@@ -128,8 +128,22 @@ const BOUNDS: Partial<Record<keyof ResolvedConnectionOptions, readonly [number, 
   maxHeaderFields: [1, 65_536],
 }
 
-/** Fills in the defaults. Throws RangeError naming the option, its value and what was expected. */
+/** A server's connections are made from one object: they share what it resolves to. */
+const resolvedOptions = new WeakMap<ConnectionOptions, ResolvedConnectionOptions>()
+
+/**
+ * Fills in the defaults; `options` must not be changed afterwards. Throws RangeError naming the option,
+ * its value and what was expected.
+ */
 export function resolveConnectionOptions(options: ConnectionOptions): ResolvedConnectionOptions {
+  const known = resolvedOptions.get(options)
+  if (known !== undefined) return known
+  const resolved = resolve(options)
+  resolvedOptions.set(options, resolved)
+  return resolved
+}
+
+function resolve(options: ConnectionOptions): ResolvedConnectionOptions {
   const resolved = { ...DEFAULTS } as Record<string, unknown>
   for (const [name, fallback] of Object.entries(DEFAULTS)) {
     const value = options[name as keyof ConnectionOptions] as unknown

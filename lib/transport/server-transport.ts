@@ -5,8 +5,9 @@ import { type Random, systemRandom } from '../base/random.ts'
 import { ErrorCode, Setting } from '../frame/index.ts'
 import type { HeaderBlock } from '../hpack/index.ts'
 import { Connection } from './connection/connection.ts'
-import { ConnectionAge } from './connection/connection-age.ts'
+import { ConnectionAge, type ConnectionAgeHost } from './connection/connection-age.ts'
 import { serverKeepalive } from './connection/keepalive.ts'
+import type { ConnectionLoad } from './connection/load.ts'
 import { PingPolicy } from './connection/ping-policy.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { SettingEntries } from './connection/settings.ts'
@@ -14,10 +15,12 @@ import { slabPool } from './io/slab-pool.ts'
 import type { Peer, Wire, WireEvents } from './io/wire.ts'
 import { resolveConnectionOptions, type ServerConnectionOptions } from './options.ts'
 import { HandlerSlots } from './stream/concurrency.ts'
+import { HalfPhase } from './stream/half-phase.ts'
 import { checkRequest } from './stream/header-rules.ts'
 import type { Stream } from './stream/stream.ts'
 import type { StreamHandler } from './stream/stream-handler.ts'
 
+const NO_STREAMS: readonly Stream[] = []
 const HEADER_LIST_TOO_LARGE: readonly string[] = [':status', '431']
 
 /**
@@ -66,10 +69,7 @@ export class ServerTransport {
       role,
     )
     role.connection = this.connection
-    role.age = new ConnectionAge(clock, options.random ?? systemRandom, options, {
-      drain: (reason) => this.drain(reason),
-      forceClose: () => this.close('the grace after the connection grew too old is over'),
-    })
+    role.age = new ConnectionAge(clock, options.random ?? systemRandom, options, role)
   }
 
   /** Sends SETTINGS. The result is what the wire has to be started with. */
@@ -85,6 +85,11 @@ export class ServerTransport {
   /** Streams that are open. */
   public get openStreams(): number {
     return this.connection.streams.table.size
+  }
+
+  /** What the connection holds now: for diagnostics. */
+  public get load(): ConnectionLoad {
+    return this.connection.load
   }
 
   /** See {@link Connection.afterReceive}. */
@@ -111,12 +116,11 @@ export class ServerTransport {
   }
 }
 
-class ServerRole implements ConnectionRole {
+class ServerRole implements ConnectionRole, ConnectionAgeHost {
   public readonly expectsPreface = true
   public readonly peerOpensStreams = true
   public readonly opensStreams = false
   public readonly lastStreamId = 0
-  public readonly extraSettings: SettingEntries
   public connection!: Connection
   public age!: ConnectionAge
   private readonly transport: ServerTransport
@@ -132,11 +136,14 @@ class ServerRole implements ConnectionRole {
     this.transport = transport
     this.options = options
     this.maxConcurrentStreams = maxConcurrentStreams
-    this.extraSettings = [[Setting.MAX_CONCURRENT_STREAMS, maxConcurrentStreams]]
     this.pingPolicy = new PingPolicy(options)
   }
 
-  public readonly checkHeaders = (block: HeaderBlock): string | undefined => checkRequest(block)
+  public readonly checkHeaders = checkRequest
+
+  public get extraSettings(): SettingEntries {
+    return [[Setting.MAX_CONCURRENT_STREAMS, this.maxConcurrentStreams]]
+  }
 
   public isInformational(): boolean {
     return false
@@ -161,11 +168,18 @@ class ServerRole implements ConnectionRole {
   }
 
   public headerListExceeded(stream: Stream): void {
-    stream.headers(HEADER_LIST_TOO_LARGE, true)
-    stream.reset(ErrorCode.NO_ERROR, 'header_list_too_large')
+    // Trailers are the other list that may be too large: then the answer may have begun.
+    const mayAnswer = stream.sendPhase === HalfPhase.AwaitingHeaders
+    if (mayAnswer) stream.headers(HEADER_LIST_TOO_LARGE, true)
+    const code = mayAnswer ? ErrorCode.NO_ERROR : ErrorCode.ENHANCE_YOUR_CALM
+    stream.reset(code, 'header_list_too_large')
   }
 
   public goAwayReceived(): void {}
+
+  public takeWaiting(): readonly Stream[] {
+    return NO_STREAMS
+  }
 
   public pingReceived(nowMs: number, openStreams: number): string | undefined {
     return this.pingPolicy.received(nowMs, openStreams)
@@ -177,6 +191,16 @@ class ServerRole implements ConnectionRole {
 
   public streamClosed(): void {
     if (this.transport.openStreams === 0) this.age.becameIdle()
+  }
+
+  // ── ConnectionAgeHost
+
+  public drain(reason: string): void {
+    this.transport.drain(reason)
+  }
+
+  public forceClose(): void {
+    this.transport.close('the grace after the connection grew too old is over')
   }
 
   public ended(cause: Error): void {

@@ -1,5 +1,6 @@
 // Received messages between the wire and whoever reads them: pulled one by one, by `for await`, or
-// pushed. The iterator is written by hand: an async generator costs more than twice as much a message.
+// pushed in batches. The iterator is written by hand: an async generator costs more than twice as
+// much a message. Lists are linked: an idle stream holds no array.
 
 /** What a queue tells its call. */
 export interface MessageQueueOwner {
@@ -14,32 +15,38 @@ export interface MessageQueueOwner {
 interface Entry<T> {
   readonly message: T
   readonly wireBytes: number
+  next: Entry<T> | undefined
 }
 
 interface Waiter<T> {
   readonly promise: Promise<IteratorResult<T>>
   readonly resolve: (result: IteratorResult<T>) => void
   readonly reject: (error: Error) => void
+  next: Waiter<T> | undefined
+}
+
+interface Consumer<T> {
+  readonly onMessage: (message: T) => void
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined })
-/** Taken entries at the head that are worth the move of those behind them. */
-const COMPACT_FROM = 64
 
 /**
  * An ordered queue with one producer and one reader. What was pushed before the end is always
- * delivered before it; a failure is told once, later reads say done.
+ * delivered before it; a failure is told once, later reads say done. The reader's code never runs
+ * inside {@link MessageQueue.push}.
  */
 export class MessageQueue<T> implements AsyncIterableIterator<T> {
   private readonly owner: MessageQueueOwner
-  private entries: Entry<T>[] = []
-  private head = 0
-  private waiters: Waiter<T>[] = []
-  private consumer: ((message: T) => void) | undefined
-  /** Who consumes waits for the end alone. */
-  private endWaiter: Waiter<T> | undefined
+  private head: Entry<T> | undefined = undefined
+  private tail: Entry<T> | undefined = undefined
+  private waiter: Waiter<T> | undefined = undefined
+  private consumer: Consumer<T> | undefined = undefined
+  private drainDue = false
   private ended = false
-  private failure: Error | undefined
+  private failure: Error | undefined = undefined
 
   public constructor(owner: MessageQueueOwner) {
     this.owner = owner
@@ -47,25 +54,30 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 
   /** Whether a reader waits for a message now. */
   public get isAwaited(): boolean {
-    return this.waiters.length > 0 || this.consumer !== undefined
+    return this.waiter !== undefined || (this.consumer !== undefined && this.head === undefined)
   }
 
   /** Messages that nobody has taken. */
   public get length(): number {
-    return this.entries.length - this.head
+    let length = 0
+    for (let entry = this.head; entry !== undefined; entry = entry.next) length++
+    return length
   }
 
   public push(message: T, wireBytes: number): void {
     if (this.ended) return
-    const waiter = this.waiters.shift()
-    if (waiter !== undefined) waiter.resolve({ done: false, value: message })
-    else if (this.consumer !== undefined) this.consumer(message)
-    else {
-      this.entries.push({ message, wireBytes })
+    const { waiter } = this
+    if (waiter !== undefined) {
+      this.waiter = waiter.next
+      waiter.resolve({ done: false, value: message })
+      this.owner.messageTaken(wireBytes)
       return
     }
-    // The owner may push the next one at once.
-    this.owner.messageTaken(wireBytes)
+    const entry: Entry<T> = { message, wireBytes, next: undefined }
+    if (this.tail === undefined) this.head = entry
+    else this.tail.next = entry
+    this.tail = entry
+    if (this.consumer !== undefined) this.drainSoon()
   }
 
   /** No message follows; with `failure` that is why. */
@@ -73,71 +85,47 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.ended) return
     this.ended = true
     this.failure = failure
-    const { waiters, endWaiter } = this
-    this.waiters = []
-    if (endWaiter !== undefined) waiters.push(endWaiter)
-    for (const waiter of waiters) {
-      if (this.failure === undefined) waiter.resolve(DONE)
-      else {
+    if (this.consumer !== undefined) this.drainSoon()
+    for (let waiter = this.waiter; waiter !== undefined; waiter = waiter.next) {
+      const error = this.takeFailure()
+      if (error === undefined) {
+        waiter.resolve(DONE)
+      } else {
         // Who has stopped looking must not kill the process.
         waiter.promise.catch(ignore)
-        waiter.reject(this.takeFailure() as Error)
+        waiter.reject(error)
       }
     }
+    this.waiter = undefined
   }
 
   public next(): Promise<IteratorResult<T>> {
-    const entry = this.entries[this.head]
-    if (entry !== undefined) {
-      this.advance()
-      this.owner.messageTaken(entry.wireBytes)
-      return Promise.resolve({ done: false, value: entry.message })
-    }
+    if (this.head !== undefined) return Promise.resolve({ done: false, value: this.take() })
     if (this.failure !== undefined) return Promise.reject(this.takeFailure())
     if (this.ended) return Promise.resolve(DONE)
     const waiter = createWaiter<T>()
-    this.waiters.push(waiter)
-    this.owner.readerWaits()
+    this.wait(waiter)
     return waiter.promise
   }
 
   /**
-   * The push form: `onMessage` is called with each message as it comes, without a promise each.
-   * Resolves at the end, rejects with what failed. What `onMessage` throws ends the reading as
-   * leaving a loop does, and rejects.
+   * The push form: `onMessage` is called with each message, those of one turn in a row, without a
+   * promise each. Resolves at the end, rejects with what failed. What `onMessage` throws ends the
+   * reading as leaving a loop does, and rejects.
    */
-  public async consume(onMessage: (message: T) => void): Promise<void> {
-    let thrown: { readonly error: unknown } | undefined
-    const consumer = (message: T): void => {
-      if (thrown !== undefined) return
-      try {
-        onMessage(message)
-      } catch (error) {
-        thrown = { error }
-        void this.return()
-      }
-    }
-    while (this.length > 0 && thrown === undefined) {
-      const { message, wireBytes } = this.entries[this.head] as Entry<T>
-      this.advance()
-      consumer(message)
-      this.owner.messageTaken(wireBytes)
-    }
-    this.consumer = consumer
-    // At the end this read is done; until then the consumer takes every message before it.
-    if (thrown === undefined) await this.untilEnd()
-    if (thrown !== undefined) throw (thrown as { readonly error: unknown }).error
+  public consume(onMessage: (message: T) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.consumer = { onMessage, resolve, reject }
+      this.drainSoon()
+    })
   }
 
   /** The reader leaves: what is queued is dropped, its credit returned. */
   public return(): Promise<IteratorResult<T>> {
+    while (this.head !== undefined) this.take()
     const left = !this.ended
-    const { entries, head } = this
-    this.entries = []
-    this.head = 0
-    this.end()
     this.failure = undefined
-    for (let i = head; i < entries.length; i++) this.owner.messageTaken(entries[i]!.wireBytes)
+    this.end()
     if (left) this.owner.readerLeft()
     return Promise.resolve(DONE)
   }
@@ -146,27 +134,51 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this
   }
 
-  private async untilEnd(): Promise<void> {
-    if (this.ended) {
-      await this.next()
-      return
-    }
-    const waiter = createWaiter<T>()
-    this.endWaiter = waiter
-    this.owner.readerWaits()
-    await waiter.promise
+  private take(): T {
+    const entry = this.head as Entry<T>
+    this.head = entry.next
+    if (this.head === undefined) this.tail = undefined
+    this.owner.messageTaken(entry.wireBytes)
+    return entry.message
   }
 
-  private advance(): void {
-    this.entries[this.head] = undefined as unknown as Entry<T>
-    this.head++
-    if (this.head === this.entries.length) {
-      this.entries = []
-      this.head = 0
-    } else if (this.head >= COMPACT_FROM && this.head * 2 >= this.entries.length) {
-      this.entries.splice(0, this.head)
-      this.head = 0
+  private wait(waiter: Waiter<T>): void {
+    if (this.waiter === undefined) {
+      this.waiter = waiter
+    } else {
+      let last = this.waiter
+      while (last.next !== undefined) last = last.next
+      last.next = waiter
     }
+    this.owner.readerWaits()
+  }
+
+  private drainSoon(): void {
+    if (this.drainDue) return
+    this.drainDue = true
+    queueMicrotask(() => this.drain())
+  }
+
+  private drain(): void {
+    this.drainDue = false
+    const { consumer } = this
+    if (consumer === undefined) return
+    try {
+      while (this.head !== undefined) consumer.onMessage(this.take())
+    } catch (thrown) {
+      this.consumer = undefined
+      consumer.reject(thrown)
+      void this.return()
+      return
+    }
+    if (!this.ended) {
+      this.owner.readerWaits()
+      return
+    }
+    this.consumer = undefined
+    const failure = this.takeFailure()
+    if (failure === undefined) consumer.resolve()
+    else consumer.reject(failure)
   }
 
   private takeFailure(): Error | undefined {
@@ -177,13 +189,12 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 }
 
 function createWaiter<T>(): Waiter<T> {
-  let resolve!: Waiter<T>['resolve']
-  let reject!: Waiter<T>['reject']
-  const promise = new Promise<IteratorResult<T>>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
+  const waiter = { next: undefined } as { -readonly [Key in keyof Waiter<T>]: Waiter<T>[Key] }
+  waiter.promise = new Promise((resolve, reject) => {
+    waiter.resolve = resolve
+    waiter.reject = reject
   })
-  return { promise, resolve, reject }
+  return waiter
 }
 
 function ignore(): void {}

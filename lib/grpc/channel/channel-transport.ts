@@ -13,19 +13,11 @@ import {
   type KeepaliveOptions,
   type Peer,
   type Stream,
-  type StreamHandler,
   type TraceSink,
 } from '../../transport/index.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
 
-export {
-  ErrorCode,
-  type GoAwayInfo,
-  type KeepaliveOptions,
-  type Peer,
-  type Stream,
-  type StreamHandler,
-}
+export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stream }
 
 /** A connection whose peer has sent its first SETTINGS: a {@link ClientTransport} as channels see it. */
 export type ChannelTransport = Pick<

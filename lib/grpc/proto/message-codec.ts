@@ -122,6 +122,22 @@ function compile(
   for (const [index, value] of references.entries()) values[`ref${index}`] = value
   for (const [index, value] of defaults.entries()) values[`default${index}`] = value
   // All names of a schema stand in the text as string literals, so a schema cannot become code.
-  const make = new Function(...Object.keys(values), `'use strict'\n${source}`)
+  const make = newFunction(schema, Object.keys(values), `'use strict'\n${source}`)
   return make(...Object.values(values))
+}
+
+function newFunction(
+  schema: MessageSchema,
+  parameters: string[],
+  body: string,
+): (...values: unknown[]) => unknown {
+  try {
+    return new Function(...parameters, body) as (...values: unknown[]) => unknown
+  } catch (error) {
+    if (!(error instanceof EvalError)) throw error
+    throw new Error(
+      `${schema.name}: got a process that forbids code from strings (--disallow-code-generation-from-strings), want one that allows it: message codecs are compiled when first used`,
+      { cause: error },
+    )
+  }
 }

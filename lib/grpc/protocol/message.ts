@@ -176,7 +176,7 @@ export class MessageAssembler {
       const grown = Buffer.allocUnsafe(
         Math.min(this.length, Math.max(needed * GROWTH, FIRST_BODY_BYTES)),
       )
-      this.body.copy(grown, 0, 0, this.bodyBytes)
+      if (this.bodyBytes > 0) this.body.copy(grown, 0, 0, this.bodyBytes)
       this.body = grown
     }
     buf.copy(this.body, this.bodyBytes, start, end)

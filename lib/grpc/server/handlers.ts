@@ -42,24 +42,18 @@ export type RequestStream<Req> = Pick<
 >
 
 type Responses<Res> = AsyncIterable<Res> | Iterable<Res>
-// A handler of the push form has no return statement.
-// biome-ignore lint/suspicious/noConfusingVoidType: that is what such a function returns
-type Nothing = void
+/** What a streaming handler returns: its responses, or nothing when it sends them itself. */
+// biome-ignore lint/suspicious/noConfusingVoidType: async functions without a result give a promise of void
+type StreamResult<Res> = Responses<Res> | Promise<Responses<Res> | void> | void
 
 /** The handler of one method. What it throws is the call's status; see RpcError. */
 export type Handler<Kind, Req, Res> = Kind extends 'unary'
   ? (request: Req, call: ServerCallContext<Res>) => Res | Promise<Res>
   : Kind extends 'serverStream'
-    ? (
-        request: Req,
-        call: ServerCallContext<Res>,
-      ) => Responses<Res> | Promise<Responses<Res> | Nothing> | Nothing
+    ? (request: Req, call: ServerCallContext<Res>) => StreamResult<Res>
     : Kind extends 'clientStream'
       ? (requests: RequestStream<Req>, call: ServerCallContext<Res>) => Res | Promise<Res>
-      : (
-          requests: RequestStream<Req>,
-          call: ServerCallContext<Res>,
-        ) => Responses<Res> | Promise<Responses<Res> | Nothing> | Nothing
+      : (requests: RequestStream<Req>, call: ServerCallContext<Res>) => StreamResult<Res>
 
 /** The handlers of a service: one for each method, none missing. */
 export type Handlers<S extends ServiceDefinition> =

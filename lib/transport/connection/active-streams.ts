@@ -7,7 +7,7 @@ import { ErrorCode } from '../../frame/index.ts'
 import { ClosedStreams } from '../stream/closed-streams.ts'
 import { RecvWindow } from '../stream/flow-control.ts'
 import { HalfPhase } from '../stream/half-phase.ts'
-import { ReceiveBudget } from '../stream/receive-budget.ts'
+import { ReceiveBudget, type ReceiveBudgetHost } from '../stream/receive-budget.ts'
 import { Stream, type StreamHost } from '../stream/stream.ts'
 import type { StreamClosed, StreamHandler } from '../stream/stream-handler.ts'
 import { FIRST_OUTCOME, nextState, StreamInput, StreamState } from '../stream/stream-state.ts'
@@ -31,7 +31,7 @@ export interface ActiveStreamsHost {
   streamRetired(well: boolean): void
 }
 
-export class ActiveStreams implements StreamHost, WriterHost {
+export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost {
   public readonly table: StreamTable = new StreamTable()
   /** How the streams closed last were closed. */
   public readonly closed: ClosedStreams = new ClosedStreams()
@@ -61,7 +61,7 @@ export class ActiveStreams implements StreamHost, WriterHost {
     this.control = control
     this.recvWindowBytes = recvWindowBytes
     this.host = host
-    this.budget = new ReceiveBudget(maxBufferedBytes, (stream) => this.grantExpected(stream))
+    this.budget = new ReceiveBudget(maxBufferedBytes, this)
   }
 
   /** The writer that these streams send through; the two know each other. */
@@ -96,8 +96,8 @@ export class ActiveStreams implements StreamHost, WriterHost {
 
   // ── what the reader does to a stream
 
-  /** Our INITIAL_WINDOW_SIZE grows: the peer will move its windows of all streams (6.9.2). */
-  public growRecvWindows(bytes: number): void {
+  /** Our INITIAL_WINDOW_SIZE moves the peer's windows of all streams (6.9.2). */
+  public moveRecvWindows(bytes: number): void {
     this.recvWindowBytes = bytes
     for (const stream of this.table.list()) stream.recvWindow.newLimit(bytes)
   }
@@ -250,7 +250,9 @@ export class ActiveStreams implements StreamHost, WriterHost {
     this.host.requestFlush('soon')
   }
 
-  private grantExpected(stream: Stream): void {
+  // ── ReceiveBudgetHost
+
+  public grantExpected(stream: Stream): void {
     const bytes = stream.expectedBytes
     stream.expectedBytes = 0
     const increment = stream.recvWindow.maybeAdjust(stream.recvWindow.heldBytes + bytes)
@@ -264,6 +266,9 @@ export class ActiveStreams implements StreamHost, WriterHost {
   }
 
   private retire(stream: Stream, state: StreamState, closed: StreamClosed): void {
+    // Whoever was told of another stream's end may have ended this one.
+    if (stream.retired) return
+    stream.retired = true
     stream.state = state
     this.live--
     this.writer.drop(stream)
@@ -273,8 +278,11 @@ export class ActiveStreams implements StreamHost, WriterHost {
     }
     this.budget.release(stream.recvWindow.heldBytes)
     this.budget.forget(stream)
-    stream.handler.onClosed(closed)
-    this.role.streamClosed(stream)
-    this.host.streamRetired(closed === ENDED_WELL)
+    try {
+      stream.handler.onClosed(closed)
+    } finally {
+      this.role.streamClosed(stream)
+      this.host.streamRetired(closed === ENDED_WELL)
+    }
   }
 }

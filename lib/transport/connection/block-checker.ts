@@ -19,7 +19,7 @@ export class BlockChecker {
   /** The block of the last check as its owner shall see it. */
   public block!: HeaderBlock
   private readonly trims: boolean
-  private readonly slots: Checked[] = []
+  private readonly slots = new Array<Checked | undefined>(SLOTS).fill(undefined)
   private next = 0
 
   /** `trims`: outer white space of a value is cut off instead of being a fault. */
@@ -29,9 +29,9 @@ export class BlockChecker {
 
   /** The token of the rule that the block breaks; {@link BlockChecker.block} is set either way. */
   public check(raw: HeaderBlock, rules: BlockRules): string | undefined {
-    for (let i = 0; i < this.slots.length; i++) {
-      const slot = this.slots[i]!
-      if (slot.raw === raw && slot.rules === rules) {
+    for (let i = 0; i < SLOTS; i++) {
+      const slot = this.slots[i]
+      if (slot?.raw === raw && slot.rules === rules) {
         this.block = slot.block
         return slot.token
       }

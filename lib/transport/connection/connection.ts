@@ -28,24 +28,27 @@ import type { Stream } from '../stream/stream.ts'
 import { AbuseGuard, GLITCH_TOKENS, type GlitchReason } from './abuse-guard.ts'
 import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
 import { BlockChecker } from './block-checker.ts'
-import { ControlBuffer } from './control-buffer.ts'
+import { ControlBuffer, type ControlBufferHost } from './control-buffer.ts'
 import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
 import { Handshake, PREFACE_BYTES } from './handshake.ts'
-import { Keepalive } from './keepalive.ts'
+import { Keepalive, type KeepaliveHost } from './keepalive.ts'
+import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
 import { OutgoingSlabs } from './outgoing-slabs.ts'
+import { PeerSettingsApplier } from './peer-settings.ts'
 import { PingPayload, UserPings } from './ping.ts'
 import { Reader, type ReaderHost } from './reader.ts'
-import { ReceiveWindows } from './receive-windows.ts'
+import { ReceiveWindows, type ReceiveWindowsHost } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
+import { SendWatch } from './send-watch.ts'
 import {
   announcedSettings,
   LocalSettings,
   type PeerSettings,
-  PeerSettingsApplier,
+  type SettingEntries,
   settingValue,
 } from './settings.ts'
-import { Watch, Watchdogs } from './watchdogs.ts'
+import { isStall, Watch, Watchdogs, type WatchdogsHost } from './watchdogs.ts'
 
 /** What a connection is built on. */
 export interface ConnectionParts {
@@ -62,10 +65,21 @@ export interface Runnable {
   run(): void
 }
 
-export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
+export class Connection
+  implements
+    WireEvents,
+    ReaderHost,
+    ActiveStreamsHost,
+    ControlBufferHost,
+    KeepaliveHost,
+    ReceiveWindowsHost,
+    WatchdogsHost
+{
   public readonly peer: Peer
   public readonly clock: Clock
   public readonly streams: ActiveStreams
+  /** When octets came last, on the scale of the clock. */
+  public lastReadMs: number
   /** What ended the connection; undefined while it is open. */
   public endedBy: Error | undefined
 
@@ -87,12 +101,12 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   private readonly guard: AbuseGuard
   private readonly keepalive: Keepalive
   private readonly watchdogs: Watchdogs
-  private lastReadMs: number
+  private readonly sendWatch: SendWatch
   private ready: Runnable[] = []
   private receiving = false
   private flushRequested = false
-  private readingPaused = false
-  private unsentAtLastLook = 0
+  private settingsSeen = false
+  private watchedHeaderBlock = 0
   private endsWhenIdle = false
 
   public constructor(parts: ConnectionParts, role: ConnectionRole) {
@@ -104,16 +118,20 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.options = options
     this.lastReadMs = clock.nowMs()
     this.out = new OutgoingSlabs(parts.slabs)
-    this.control = new ControlBuffer(this.out, () => this.requestFlush('soon'))
+    this.control = new ControlBuffer(this.out, this)
     const { initialStreamWindowBytes, maxBufferedBytes } = options
+    // A window smaller than the protocol's holds only when the peer has acknowledged it (6.9.2).
     this.streams = new ActiveStreams(
       role,
       this.control,
-      initialStreamWindowBytes,
+      Math.max(initialStreamWindowBytes, DEFAULT_WINDOW_BYTES),
       maxBufferedBytes,
       this,
     )
-    const encoder = new HpackEncoder({ maxTableBytes: options.maxEncoderTableBytes })
+    const encoder = new HpackEncoder({
+      maxTableBytes: options.maxEncoderTableBytes,
+      rememberLists: true,
+    })
     const sendWindow = new SendWindow(DEFAULT_WINDOW_BYTES)
     this.writer = new LoopyWriter(this.out, encoder, sendWindow, options, this.streams)
     this.streams.useWriter(this.writer)
@@ -127,15 +145,12 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.windows = new ReceiveWindows(
       this.streams,
       this.control,
-      this.localSettings,
+      this,
       clock,
+      initialStreamWindowBytes,
       options.growWindows,
     )
-    this.assembler = new HeaderAssembler(
-      options.headerTableBytes,
-      options.maxHeaderListBytes,
-      options.maxHeaderFields,
-    )
+    this.assembler = new HeaderAssembler(options.maxHeaderListBytes, options.maxHeaderFields)
     this.reader = new Reader(this, {
       role,
       streams: this.streams,
@@ -152,13 +167,16 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     })
     this.handshake = new Handshake(role.expectsPreface)
     this.guard = new AbuseGuard(options, this.lastReadMs)
-    this.watchdogs = new Watchdogs(clock, (watch) => this.overdue(watch))
-    this.keepalive = new Keepalive(clock, parts.keepalive, {
-      lastReadMs: () => this.lastReadMs,
-      openStreams: () => this.streams.table.size,
-      sendPing: () => this.control.putPing(...PingPayload.Keepalive),
-      keepaliveFailed: () => this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT),
-    })
+    this.watchdogs = new Watchdogs(clock, this)
+    this.sendWatch = new SendWatch(
+      wire,
+      this.out,
+      this.control,
+      this.writer,
+      this.watchdogs,
+      options,
+    )
+    this.keepalive = new Keepalive(clock, parts.keepalive, this)
   }
 
   // ── life
@@ -167,9 +185,7 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   public start(): void {
     const { control, options, role, watchdogs } = this
     if (!role.expectsPreface) control.putBytes(PREFACE_BYTES)
-    const entries = announcedSettings(options, role.extraSettings)
-    control.putSettings(entries)
-    this.localSettings.sent(entries)
+    this.sendSettings(announcedSettings(options, role.extraSettings))
     this.windows.open(options.initialConnectionWindowBytes)
     watchdogs.arm(Watch.Handshake, options.handshakeTimeoutMs)
   }
@@ -189,13 +205,27 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     return this.goAwayState.received
   }
 
+  /** What it holds now. */
+  public get load(): ConnectionLoad {
+    return {
+      streams: this.streams.live,
+      heldBytes: this.streams.budget.heldBytes,
+      queuedBytes: this.writer.queuedBytes,
+      unflushedBytes: this.out.pendingBytes,
+      sendWindowBytes: this.writer.window.available,
+      recvWindowBytes: this.windows.availableBytes,
+      recvWindowLimitBytes: this.windows.limitBytes,
+    }
+  }
+
   /**
    * Ends the connection: GOAWAY, what is encoded leaves, the wire half-closes and gets a grace time.
    * Open streams are closed with `by: 'transport'`. `token` names the reason.
    */
   public end(code: ErrorCode, token: string, text: string, cause?: unknown): void {
     if (!this.open) return
-    this.control.putGoAway(this.reader.lastPeerStreamId, code, debugText(code, token, text))
+    const last = this.goAwayState.lastToSend(this.reader.lastPeerStreamId)
+    this.control.putGoAway(last, code, debugText(code, token, text))
     this.finish(new TransportClosed(this.peer.address, text, cause), 'local')
     this.wire.close(this.options.closeGraceMs)
   }
@@ -250,36 +280,30 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.receiving = true
     try {
       this.decoder.push(buf, this.handshake.skipPreface(buf, start, end), end)
-      this.runReady()
     } catch (error) {
       this.fail(error)
-      this.ready = []
     }
+    this.runReady()
     this.receiving = false
-    if (this.reader.headerBlockOpen) {
-      this.watchdogs.arm(Watch.HeaderBlock, this.options.headerBlockTimeoutMs)
-    } else {
-      this.watchdogs.disarm(Watch.HeaderBlock)
-    }
+    if (this.open) this.watchHeaderBlock()
   }
 
   public flush(): void {
     if (!this.open) return
     this.flushRequested = true // what is encoded meanwhile leaves with this flush
     this.writer.encodeBatch(this.wire.unsentBytes)
-    this.out.writeTo(this.wire)
     this.flushRequested = false
+    if (!this.open) return // the owner of a stream that ended with the batch closed it
+    this.out.writeTo(this.wire)
     this.windows.flushed()
-    const { unsentBytes } = this.wire
-    this.watchSending(unsentBytes)
-    this.writer.batchWritten(unsentBytes)
+    this.sendWatch.look()
+    this.writer.batchWritten(this.wire.unsentBytes)
   }
 
   public writable(): void {
     if (!this.open) return
-    const { unsentBytes } = this.wire
-    this.watchSending(unsentBytes)
-    this.writer.unblocked(unsentBytes)
+    this.sendWatch.look()
+    this.writer.unblocked(this.wire.unsentBytes)
   }
 
   public ended(): void {
@@ -303,6 +327,18 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.wire.requestFlush(urgency)
   }
 
+  public get openStreams(): number {
+    return this.streams.table.size
+  }
+
+  public sendPing(): void {
+    this.control.putPing(...PingPayload.Keepalive)
+  }
+
+  public keepaliveFailed(): void {
+    this.end(NO_ERROR, 'keepalive_timeout', KEEPALIVE_TEXT)
+  }
+
   public streamRetired(well: boolean): void {
     if (well) this.guard.streamEndedWell()
     this.endIfIdle()
@@ -315,11 +351,18 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   public firstFrame(type: number, flags: number): void {
     this.handshake.firstFrame(type, flags)
     this.watchdogs.disarm(Watch.Handshake)
-    this.watchdogs.arm(Watch.SettingsAck, this.options.settingsAckTimeoutMs)
+    this.awaitSettingsAck()
+  }
+
+  public sendSettings(entries: SettingEntries): void {
+    this.control.putSettings(entries)
+    this.localSettings.sent(entries)
+    if (this.settingsSeen) this.awaitSettingsAck()
   }
 
   public settingsReceived(): void {
-    const first = !this.keepalive.started
+    const first = !this.settingsSeen
+    this.settingsSeen = true
     if (first) this.keepalive.start()
     else this.glitch('settings')
     this.role.settingsApplied(this.settings, first)
@@ -327,9 +370,14 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
 
   public settingsAcknowledged(): void {
     const entries = this.localSettings.acknowledged()
-    if (this.localSettings.outstanding === 0) this.watchdogs.disarm(Watch.SettingsAck)
+    this.watchdogs.disarm(Watch.SettingsAck)
+    if (this.localSettings.outstanding > 0) this.awaitSettingsAck()
     const tableBytes = settingValue(entries, Setting.HEADER_TABLE_SIZE)
     if (tableBytes !== undefined) this.assembler.setMaxTableBytes(tableBytes)
+    const windowBytes = settingValue(entries, Setting.INITIAL_WINDOW_SIZE)
+    if (windowBytes !== undefined && this.localSettings.outstanding === 0) {
+      this.streams.moveRecvWindows(windowBytes)
+    }
   }
 
   public pingReceived(hi: number, lo: number): void {
@@ -351,11 +399,15 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
       this.peer.address,
       `the peer sent GOAWAY(${errorCodeName(info.code)}) ${info.debugText}`.trimEnd(),
     )
-    for (const stream of this.streams.list()) {
-      const unprocessed = stream.id === 0 || stream.id > info.lastStreamId
-      if (unprocessed && this.role.opensStreams) this.streams.goneAway(stream, cause)
-    }
-    this.role.goAwayReceived(info, cause)
+    this.role.goAwayReceived(info)
+    if (!this.role.opensStreams || !this.open) return
+    const unprocessed = this.streams
+      .list()
+      .filter(({ id }) => id === 0 || id > info.lastStreamId)
+      // A call without an identifier was not processed, whatever the last one says.
+      .concat(this.role.takeWaiting())
+    for (const stream of unprocessed) this.streams.goneAway(stream, cause)
+    this.endWhenIdle()
   }
 
   public streamFault(streamId: number, code: ErrorCode, token: string): void {
@@ -377,8 +429,28 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
   // ── private
 
   private runReady(): void {
-    for (let i = 0; i < this.ready.length; i++) this.ready[i]!.run()
+    for (let i = 0; i < this.ready.length; i++) {
+      try {
+        this.ready[i]!.run()
+      } catch (error) {
+        this.fail(error)
+      }
+    }
     this.ready.length = 0
+  }
+
+  private awaitSettingsAck(): void {
+    this.watchdogs.arm(Watch.SettingsAck, this.options.settingsAckTimeoutMs)
+  }
+
+  // Each block has its own time, though one read may end a block and begin the next.
+  private watchHeaderBlock(): void {
+    const { openHeaderBlock } = this.reader
+    if (openHeaderBlock === this.watchedHeaderBlock) return
+    this.watchedHeaderBlock = openHeaderBlock
+    this.watchdogs.disarm(Watch.HeaderBlock)
+    if (openHeaderBlock === 0) return
+    this.watchdogs.arm(Watch.HeaderBlock, this.options.headerBlockTimeoutMs)
   }
 
   // The only place where a connection error is caught. Anything else is a fault of our own: the
@@ -392,7 +464,8 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     if (!this.open || this.goAwayState.phase !== DrainPhase.Announced) return
     this.goAwayState.phase = DrainPhase.Final
     this.watchdogs.disarm(Watch.GoAwayPing)
-    this.control.putGoAway(this.reader.lastPeerStreamId, NO_ERROR, '')
+    const last = this.goAwayState.lastToSend(this.reader.lastPeerStreamId)
+    this.control.putGoAway(last, NO_ERROR, '')
     this.endWhenIdle()
   }
 
@@ -410,45 +483,23 @@ export class Connection implements WireEvents, ReaderHost, ActiveStreamsHost {
     this.watchdogs.disarmAll()
     this.keepalive.stop()
     this.userPings.failAll(cause)
-    for (const stream of this.streams.list()) {
-      this.streams.transportClosed(stream, initiator, cause)
+    for (const stream of [...this.streams.list(), ...this.role.takeWaiting()]) {
+      try {
+        this.streams.transportClosed(stream, initiator, cause)
+      } catch {
+        // An owner's fault, and the end is there already: the others must hear of it.
+      }
     }
     this.out.discard()
     this.role.ended(cause)
   }
 
-  private watchSending(unsentBytes: number): void {
-    const { watchdogs, options, control, writer } = this
-    if (unsentBytes === 0) control.replyBytes = 0
-    if (unsentBytes < this.unsentAtLastLook || unsentBytes === 0) watchdogs.disarm(Watch.WriteStall)
-    if (unsentBytes > 0) watchdogs.arm(Watch.WriteStall, options.writeStallTimeoutMs)
-    this.unsentAtLastLook = unsentBytes
-    this.pauseReading(control.replyBytes >= options.maxReplyBytes)
-    if (writer.queuedBytes > options.maxBufferedBytes) {
-      watchdogs.arm(Watch.WindowStall, options.windowStallTimeoutMs)
-    } else {
-      watchdogs.disarm(Watch.WindowStall)
-    }
-  }
-
-  // A peer that makes us answer and does not read the answers is not read either.
-  private pauseReading(paused: boolean): void {
-    if (paused === this.readingPaused) return
-    this.readingPaused = paused
-    if (paused) {
-      this.wire.pauseReading()
-      this.watchdogs.arm(Watch.ReplyStall, this.options.replyStallTimeoutMs)
-    } else {
-      this.watchdogs.disarm(Watch.ReplyStall)
-      this.wire.resumeReading()
-    }
-  }
-
-  private overdue(watch: Watch): void {
+  public overdue(watch: Watch): void {
     if (watch === Watch.GoAwayPing) {
       this.finalGoAway()
       return
     }
+    if (isStall(watch) && !this.sendWatch.isStalled(watch)) return
     const [code, token, text] = OVERDUE[watch]
     this.end(code, token, text)
   }

@@ -19,15 +19,20 @@ import type { SettingEntries } from './settings.ts'
 const FRAME_HEADER = 9
 const MAX_DEBUG_BYTES = 256
 
+/** What the control buffer asks of its connection. */
+export interface ControlBufferHost {
+  requestFlush(urgency: 'soon' | 'later'): void
+}
+
 export class ControlBuffer {
   /** Octets that answer the peer and that the socket has not taken. */
   public replyBytes = 0
   private readonly out: OutgoingSlabs
-  private readonly requestFlush: () => void
+  private readonly host: ControlBufferHost
 
-  public constructor(out: OutgoingSlabs, requestFlush: () => void) {
+  public constructor(out: OutgoingSlabs, host: ControlBufferHost) {
     this.out = out
-    this.requestFlush = requestFlush
+    this.host = host
   }
 
   /** The client's preface, or any other octets as they are. */
@@ -36,14 +41,14 @@ export class ControlBuffer {
     out.reserve(bytes.length)
     bytes.copy(out.buf, out.pos)
     out.pos += bytes.length
-    this.requestFlush()
+    this.host.requestFlush('soon')
   }
 
   public putSettings(entries: SettingEntries): void {
     const { out } = this
     out.reserve(settingsFrameBytes(entries.length))
     out.pos = putSettings(out.buf, out.pos, entries)
-    this.requestFlush()
+    this.host.requestFlush('soon')
   }
 
   public putSettingsAck(): void {
@@ -57,7 +62,7 @@ export class ControlBuffer {
     const { out } = this
     out.reserve(FRAME_HEADER + 8)
     out.pos = putPing(out.buf, out.pos, false, hi, lo)
-    this.requestFlush()
+    this.host.requestFlush('soon')
   }
 
   public putPingAck(hi: number, lo: number): void {
@@ -78,7 +83,7 @@ export class ControlBuffer {
     const { out } = this
     out.reserve(FRAME_HEADER + 4)
     out.pos = putWindowUpdate(out.buf, out.pos, streamId, increment)
-    this.requestFlush()
+    this.host.requestFlush('soon')
   }
 
   public putGoAway(lastStreamId: number, code: number, debugText: string): void {
@@ -86,11 +91,11 @@ export class ControlBuffer {
     const debug = debugText.slice(0, MAX_DEBUG_BYTES).replace(/[^\x20-\x7e]/g, '?')
     out.reserve(goAwayFrameBytes(debug.length))
     out.pos = putGoAway(out.buf, out.pos, lastStreamId, code, debug)
-    this.requestFlush()
+    this.host.requestFlush('soon')
   }
 
   private replied(octets: number): void {
     this.replyBytes += octets
-    this.requestFlush()
+    this.host.requestFlush('soon')
   }
 }

@@ -23,6 +23,17 @@ export class GoAwayState {
   public phase: DrainPhase = DrainPhase.None
   /** The peer's GOAWAY; its streams above `lastStreamId` were not processed. */
   public received: GoAwayInfo | undefined
+  private lastSent: number = MAX_STREAM_ID
+
+  /**
+   * The last stream for a GOAWAY of ours; `lastPeerStreamId` is the highest that the peer opened,
+   * which counts streams that were not taken after the GOAWAY before.
+   */
+  public lastToSend(lastPeerStreamId: number): number {
+    // 6.8: "Endpoints MUST NOT increase the value they send in the last stream identifier".
+    this.lastSent = Math.min(this.lastSent, lastPeerStreamId)
+    return this.lastSent
+  }
 
   /** Notes a GOAWAY. Throws Http2Error when it takes back less than the one before. */
   public receive(info: GoAwayInfo): void {

@@ -15,8 +15,8 @@ const DEFAULT_SERVER_TIME_MS = 2 * 60 * 60 * 1000
 /** What keepalive watches. */
 export interface KeepaliveHost {
   /** When octets last came, on the scale of the clock. */
-  lastReadMs(): number
-  openStreams(): number
+  readonly lastReadMs: number
+  readonly openStreams: number
   sendPing(): void
   /** The peer is taken for dead; nothing is called after this. */
   keepaliveFailed(): void
@@ -87,13 +87,13 @@ export class Keepalive {
 
   private look(): void {
     this.timer = undefined
-    this.dormant = !this.permitWithoutStream && this.host.openStreams() === 0
+    this.dormant = !this.permitWithoutStream && this.host.openStreams === 0
     if (this.dormant) {
       this.pingSentMs = undefined
       return
     }
     const nowMs = this.clock.nowMs()
-    const lastReadMs = this.host.lastReadMs()
+    const lastReadMs = this.host.lastReadMs
     if (this.pingSentMs !== undefined && lastReadMs >= this.pingSentMs) this.pingSentMs = undefined
     if (this.pingSentMs === undefined) this.watch(nowMs, lastReadMs)
     else this.awaitAnswer(nowMs, this.pingSentMs)

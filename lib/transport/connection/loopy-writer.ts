@@ -50,6 +50,8 @@ export class LoopyWriter {
   private readonly limits: WriterLimits
   /** Octets of data in all streams' queues. */
   public queuedBytes = 0
+  /** Octets of data encoded so far. */
+  public sentDataBytes = 0
   private unsentBytes = 0
   private ringHead: Stream | undefined
   private ringSize = 0
@@ -106,6 +108,8 @@ export class LoopyWriter {
     owned: boolean,
   ): boolean {
     const length = end - start
+    // An empty frame that ends nothing would be for the peer to count as an oddity.
+    if (length === 0 && !endStream) return stream.queuedBytes < this.limits.writeQuotaBytes
     if (
       this.mayEncode(stream) &&
       this.ringHead === undefined &&
@@ -116,10 +120,7 @@ export class LoopyWriter {
       this.encodeData(stream, buf, start, end, endStream)
       return true
     }
-    if (length === 0) {
-      if (!endStream) return stream.queuedBytes < this.limits.writeQuotaBytes
-      if (stream.queue?.endWithLastData()) return true
-    }
+    if (length === 0 && stream.queue?.endWithLastData()) return true
     const kept =
       owned || length === 0
         ? SendItem.data(buf, start, end, endStream)
@@ -363,6 +364,7 @@ export class LoopyWriter {
     out.pos = pos + length
     stream.sendWindowBytes -= length
     this.window.take(length)
+    this.sentDataBytes += length
     this.host.dataSent(stream, endStream)
   }
 

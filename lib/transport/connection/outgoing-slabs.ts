@@ -12,6 +12,8 @@ export class OutgoingSlabs {
   public buf: Buffer = EMPTY
   /** Where the next octet goes in {@link OutgoingSlabs.buf}. */
   public pos = 0
+  /** Octets handed to the wire so far. */
+  public writtenBytes = 0
   private readonly slabs: Slabs
   private sealed: Buffer[] | undefined
   private sealedBytes = 0
@@ -32,6 +34,7 @@ export class OutgoingSlabs {
 
   /** Hands everything over, as one write as a rule; several slabs leave corked. */
   public writeTo(wire: Wire): void {
+    this.writtenBytes += this.pendingBytes
     if (this.sealed !== undefined) {
       wire.cork()
       for (const slab of this.sealed) this.writeSlab(wire, slab, slab.length)

@@ -19,7 +19,7 @@ import { classifyBlock, HalfPhase } from '../stream/half-phase.ts'
 import type { HeaderAssembler } from '../stream/header-assembler.ts'
 import { checkTrailers } from '../stream/header-rules.ts'
 import { SendState, type Stream } from '../stream/stream.ts'
-import type { StreamHandler } from '../stream/stream-handler.ts'
+import type { StreamClosed, StreamHandler } from '../stream/stream-handler.ts'
 import {
   FIRST_OUTCOME,
   nextState,
@@ -32,12 +32,14 @@ import type { ActiveStreams } from './active-streams.ts'
 import type { BlockChecker } from './block-checker.ts'
 import type { GoAwayInfo } from './goaway.ts'
 import type { LoopyWriter } from './loopy-writer.ts'
+import type { PeerSettingsApplier } from './peer-settings.ts'
 import type { ReceiveWindows } from './receive-windows.ts'
 import type { ConnectionRole } from './role.ts'
-import type { PeerSettingsApplier } from './settings.ts'
 
 /** What the reader hands to its connection. */
 export interface ReaderHost {
+  /** False once the connection is over: what is left of the buffer is not for anybody. */
+  readonly open: boolean
   firstFrame(type: number, flags: number): void
   /** The peer broke a rule on a stream: RST_STREAM, counted against the peer. Throws Http2Error. */
   streamFault(streamId: number, code: ErrorCode, token: string): void
@@ -64,22 +66,31 @@ export interface ReaderParts {
   readonly maxInformational: number
 }
 
-/** The owner of a stream that is refused before anyone could take it. */
-const NOBODY: StreamHandler = {
-  onHeaders() {},
-  onData() {},
-  onEnd() {},
-  onWritable() {},
-  onClosed() {},
+/** Owns a stream that was not handed over, and remembers if it ends before. */
+class Doorkeeper implements StreamHandler {
+  public closed: StreamClosed | undefined
+
+  public onHeaders(): void {}
+  public onData(): void {}
+  public onEnd(): void {}
+  public onWritable(): void {}
+
+  public onClosed(closed: StreamClosed): void {
+    this.closed = closed
+  }
 }
+
+const CONNECTION_OVER = new Http2Error(
+  ErrorCode.NO_ERROR,
+  'connection_over',
+  'a frame came behind the one whose owner closed the connection',
+)
 
 const MAX_DEBUG_TEXT_BYTES = 1024
 
 export class Reader implements FrameHandler {
   /** The highest stream that the peer opened. */
   public lastPeerStreamId = 0
-  /** A header block has begun and is not complete. */
-  public headerBlockOpen = false
   private readonly host: ReaderHost
   private readonly role: ConnectionRole
   private readonly streams: ActiveStreams
@@ -89,7 +100,14 @@ export class Reader implements FrameHandler {
   private readonly assembler: HeaderAssembler
   private readonly checker: BlockChecker
   private readonly maxInformational: number
+  private readonly doorkeeper = new Doorkeeper()
   private settingsSeen = false
+  /** Header blocks that have begun. */
+  private headerBlocks = 0
+  private headerBlockOpen = false
+  /** The identifiers that the peer passed over last: they can never be opened (5.1.1). */
+  private skippedFrom = 0
+  private skippedTo = 0
   private blockEndsStream = false
   /** A stream error found in HEADERS, due when the block was decoded. */
   private blockFault: string | undefined
@@ -109,12 +127,21 @@ export class Reader implements FrameHandler {
     this.maxInformational = parts.maxInformational
   }
 
+  /** The number of the header block that has begun and is not complete; 0 when there is none. */
+  public get openHeaderBlock(): number {
+    return this.headerBlockOpen ? this.headerBlocks : 0
+  }
+
   public frame(type: number, flags: number, _streamId: number, _length: number): void {
+    if (!this.host.open) throw CONNECTION_OVER
     if (!this.settingsSeen) {
       this.host.firstFrame(type, flags)
       this.settingsSeen = true
     }
-    if (type === FrameType.HEADERS) this.headerBlockOpen = true
+    if (type === FrameType.HEADERS) {
+      this.headerBlockOpen = true
+      this.headerBlocks++
+    }
   }
 
   // ── DATA
@@ -218,9 +245,10 @@ export class Reader implements FrameHandler {
     const block = this.assembler.continuation(endHeaders, buf, start, end)
     if (block === undefined) return
     this.receiveBlock(streamId, block)
-    if (this.blockFault === undefined) return
-    this.host.streamFault(streamId, ErrorCode.PROTOCOL_ERROR, this.blockFault)
+    const fault = this.blockFault
+    if (fault === undefined) return
     this.blockFault = undefined
+    this.streamError(streamId, ErrorCode.PROTOCOL_ERROR, fault)
   }
 
   private receiveBlock(streamId: number, block: HeaderBlock): void {
@@ -232,9 +260,11 @@ export class Reader implements FrameHandler {
     else {
       const input = endStream ? StreamInput.RecvHeadersEnd : StreamInput.RecvHeaders
       const known = this.stateOfUnknown(streamId)
-      // A stream that is idle but not the peer's to open (5.1.1).
+      // A stream that is idle but not the peer's to open, or that was passed over (5.1.1).
       const state =
-        known === StreamState.Idle ? Outcome.ProtocolErrorConnection : nextState(known, input)
+        known === StreamState.Idle || this.wasSkipped(streamId)
+          ? Outcome.ProtocolErrorConnection
+          : nextState(known, input)
       this.refuse(streamId, state, 'headers')
     }
   }
@@ -243,13 +273,21 @@ export class Reader implements FrameHandler {
     return this.role.peerOpensStreams && (streamId & 1) === 1 && streamId > this.lastPeerStreamId
   }
 
+  private wasSkipped(streamId: number): boolean {
+    return streamId >= this.skippedFrom && streamId <= this.skippedTo
+  }
+
   private openPeerStream(streamId: number, block: HeaderBlock, endStream: boolean): void {
+    if (streamId > this.lastPeerStreamId + 2) {
+      this.skippedFrom = this.lastPeerStreamId + 1
+      this.skippedTo = streamId - 1
+    }
     this.lastPeerStreamId = streamId
     if (this.host.refusesNewStreams) {
       this.streams.closed.note(streamId, StreamState.ClosedByLocalReset)
       return
     }
-    const stream = this.streams.create(streamId, NOBODY)
+    const stream = this.streams.create(streamId, this.doorkeeper)
     stream.state = endStream ? StreamState.HalfClosedPeer : StreamState.Open
     stream.recvPhase = endStream ? HalfPhase.Done : HalfPhase.Body
     if (!this.role.mayAccept(this.streams.table.size - 1)) {
@@ -267,8 +305,11 @@ export class Reader implements FrameHandler {
       this.host.streamFault(streamId, ErrorCode.PROTOCOL_ERROR, token)
       return
     }
-    stream.handler = this.role.acceptStream(stream, this.checker.block, endStream)
-    if (endStream && !stream.closed) stream.handler.onEnd()
+    const handler = this.role.acceptStream(stream, this.checker.block, endStream)
+    stream.handler = handler
+    // It may have been answered, reset, or lost with the connection as it was handed over.
+    if (stream.closed) handler.onClosed(this.doorkeeper.closed as StreamClosed)
+    else if (endStream) handler.onEnd()
   }
 
   private receiveFurtherBlock(stream: Stream, block: HeaderBlock, endStream: boolean): void {
@@ -447,6 +488,11 @@ export class Reader implements FrameHandler {
   public streamError(streamId: number, code: ErrorCode, token: string): void {
     // A fault in HEADERS waits for the rest of its block: HPACK must stay in step.
     if (this.headerBlockOpen) this.blockFault = token
-    else this.host.streamFault(streamId, code, token)
+    else if (this.streams.table.get(streamId) !== undefined) {
+      this.host.streamFault(streamId, code, token)
+    } else if (this.stateOfUnknown(streamId) === StreamState.Idle) {
+      // 6.4: RST_STREAM "MUST NOT be sent for a stream in the idle state".
+      throw new Http2Error(code, token, `on stream ${streamId}, which nobody has opened`)
+    } else this.host.glitch('fault')
   }
 }

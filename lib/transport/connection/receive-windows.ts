@@ -8,13 +8,19 @@ import type { ActiveStreams } from './active-streams.ts'
 import { BdpEstimator } from './bdp-estimator.ts'
 import type { ControlBuffer } from './control-buffer.ts'
 import { PingPayload } from './ping.ts'
-import type { LocalSettings } from './settings.ts'
+import type { SettingEntries } from './settings.ts'
+
+/** What the windows ask of their connection. */
+export interface ReceiveWindowsHost {
+  /** Announces settings of ours. */
+  sendSettings(entries: SettingEntries): void
+}
 
 export class ReceiveWindows {
   private readonly connection = new ConnectionRecvWindow()
   private readonly streams: ActiveStreams
   private readonly control: ControlBuffer
-  private readonly localSettings: LocalSettings
+  private readonly host: ReceiveWindowsHost
   private readonly clock: Clock
   private readonly bdp: BdpEstimator | undefined
   private bdpPingQueued = false
@@ -24,15 +30,26 @@ export class ReceiveWindows {
   public constructor(
     streams: ActiveStreams,
     control: ControlBuffer,
-    localSettings: LocalSettings,
+    host: ReceiveWindowsHost,
     clock: Clock,
+    streamWindowBytes: number,
     grows: boolean,
   ) {
     this.streams = streams
     this.control = control
-    this.localSettings = localSettings
+    this.host = host
     this.clock = clock
-    this.bdp = grows ? new BdpEstimator(streams.recvWindowBytes) : undefined
+    this.bdp = grows ? new BdpEstimator(streamWindowBytes) : undefined
+  }
+
+  /** What the peer may still send on the connection. */
+  public get availableBytes(): number {
+    return this.connection.availableBytes
+  }
+
+  /** {@link ReceiveWindows.availableBytes} when all is credited. */
+  public get limitBytes(): number {
+    return this.connection.limitBytes
   }
 
   /** Opens the connection's window to `bytes`. */
@@ -78,11 +95,9 @@ export class ReceiveWindows {
   private grow(): void {
     if (this.streams.budget.over) return
     const bytes = this.wantedBytes
-    this.streams.growRecvWindows(bytes)
+    this.streams.moveRecvWindows(bytes)
     this.update(this.connection.newLimit(bytes))
-    const entries = [[Setting.INITIAL_WINDOW_SIZE, bytes]] as const
-    this.control.putSettings(entries)
-    this.localSettings.sent(entries)
+    this.host.sendSettings([[Setting.INITIAL_WINDOW_SIZE, bytes]])
   }
 
   private update(increment: number): void {

@@ -32,8 +32,10 @@ export interface ConnectionRole {
   settingsApplied(settings: PeerSettings, first: boolean): void
   /** A stream's header list was over our limit: end the stream. */
   headerListExceeded(stream: Stream): void
-  /** The peer's GOAWAY; its streams that were not processed are closed already. */
-  goAwayReceived(info: GoAwayInfo, cause: Error): void
+  /** The peer's GOAWAY: no stream is opened any more. Those that it did not process end next. */
+  goAwayReceived(info: GoAwayInfo): void
+  /** Hands over the streams that wait to be opened: nobody will open them. */
+  takeWaiting(): readonly Stream[]
   /** A peer's PING that is no ACK; a token when it comes too often. */
   pingReceived(nowMs: number, openStreams: number): string | undefined
   /** HEADERS or DATA left: pings around them are honest. */

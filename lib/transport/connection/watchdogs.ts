@@ -13,36 +13,57 @@ export const Watch = {
 } as const
 export type Watch = (typeof Watch)[keyof typeof Watch]
 
+/** The watches over a peer that takes nothing; send-watch.ts says whether it truly does. */
+export type StallWatch =
+  | typeof Watch.ReplyStall
+  | typeof Watch.WriteStall
+  | typeof Watch.WindowStall
+
+export function isStall(watch: Watch): watch is StallWatch {
+  return watch >= Watch.ReplyStall && watch <= Watch.WindowStall
+}
+
+/** Who hears of what did not happen in time. */
+export interface WatchdogsHost {
+  overdue(watch: Watch): void
+}
+
 export class Watchdogs {
   private readonly clock: Clock
-  private readonly fired: (watch: Watch) => void
-  private readonly timers: (Timer | undefined)[] = []
+  private readonly host: WatchdogsHost
+  /** Absent while nothing is awaited, as on a connection at rest. */
+  private timers: Map<Watch, Timer> | undefined = undefined
 
-  public constructor(clock: Clock, fired: (watch: Watch) => void) {
+  public constructor(clock: Clock, host: WatchdogsHost) {
     this.clock = clock
-    this.fired = fired
+    this.host = host
   }
 
-  /** Starts waiting; does nothing while it already waits for the same. */
-  public arm(watch: Watch, delayMs: number): void {
-    if (this.timers[watch] !== undefined) return
-    this.timers[watch] = this.clock.timer(
-      delayMs,
-      () => {
-        this.timers[watch] = undefined
-        this.fired(watch)
-      },
-      false,
-    )
+  /** Starts waiting; does nothing, and says false, while it already waits for the same. */
+  public arm(watch: Watch, delayMs: number): boolean {
+    this.timers ??= new Map()
+    if (this.timers.has(watch)) return false
+    const timer = this.clock.timer(delayMs, () => this.fire(watch), false)
+    this.timers.set(watch, timer)
+    return true
   }
 
   public disarm(watch: Watch): void {
-    this.timers[watch]?.cancel()
-    this.timers[watch] = undefined
+    this.timers?.get(watch)?.cancel()
+    this.forget(watch)
   }
 
   public disarmAll(): void {
-    for (const timer of this.timers) timer?.cancel()
-    this.timers.length = 0
+    for (const timer of this.timers?.values() ?? []) timer.cancel()
+    this.timers = undefined
+  }
+
+  private fire(watch: Watch): void {
+    this.forget(watch)
+    this.host.overdue(watch)
+  }
+
+  private forget(watch: Watch): void {
+    if (this.timers?.delete(watch) && this.timers.size === 0) this.timers = undefined
   }
 }

@@ -4,7 +4,7 @@
 import { StreamState } from './stream-state.ts'
 
 /** Streams that ended, or were reset by the peer. Power of two. */
-const REMEMBERED_ENDS = 32
+const REMEMBERED_ENDS = 16
 /**
  * Streams that we reset. More, and apart, so that they are not pushed out: what the peer had under
  * way for them must be ignored, and it may have been a window full. Power of two.
@@ -14,7 +14,7 @@ const REMEMBERED_LOCAL_RESETS = 256
 /** Remembers closed streams; forgets the oldest. */
 export class ClosedStreams {
   /** `id * 2`, plus 1 when the peer reset it. */
-  private ends: Uint32Array | undefined
+  private ends: number[] | undefined
   private nextEnd: number
   private localResets: Uint32Array | undefined
   private nextLocalReset: number
@@ -34,7 +34,8 @@ export class ClosedStreams {
       this.nextLocalReset = (this.nextLocalReset + 1) & (REMEMBERED_LOCAL_RESETS - 1)
       return
     }
-    this.ends ??= new Uint32Array(REMEMBERED_ENDS)
+    // An array of this size takes less memory than a typed one: most connections have one.
+    this.ends ??= new Array<number>(REMEMBERED_ENDS).fill(0)
     this.ends[this.nextEnd] = id * 2 + (state === StreamState.ClosedByPeerReset ? 1 : 0)
     this.nextEnd = (this.nextEnd + 1) & (REMEMBERED_ENDS - 1)
   }

@@ -17,8 +17,8 @@ export class HeaderAssembler {
   private continuations = 0
 
   /** `maxListBytes` and `maxFields` bound the decoded list; the encoded block gets twice as much. */
-  public constructor(maxTableBytes: number, maxListBytes: number, maxFields: number) {
-    this.decoder = new HpackDecoder({ maxTableBytes, maxListBytes, maxFields })
+  public constructor(maxListBytes: number, maxFields: number) {
+    this.decoder = new HpackDecoder({ maxListBytes, maxFields })
     this.maxBlockBytes = 2 * maxListBytes
     this.maxContinuations = Math.max(
       LEAST_CONTINUATIONS,

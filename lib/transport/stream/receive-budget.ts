@@ -6,17 +6,22 @@
 // streams × initial window + maxBufferedBytes + one message.
 import type { Stream } from './stream.ts'
 
+/** What the budget asks of activeStreams. */
+export interface ReceiveBudgetHost {
+  /** Raises the stream's window by what it expects. */
+  grantExpected(stream: Stream): void
+}
+
 export class ReceiveBudget {
   /** Received octets that no application has taken. */
   public heldBytes = 0
   private readonly maxBytes: number
-  private readonly grant: (stream: Stream) => void
+  private readonly host: ReceiveBudgetHost
   private expecting: Set<Stream> | undefined
 
-  /** `grant` raises the stream's window by what it expects. */
-  public constructor(maxBytes: number, grant: (stream: Stream) => void) {
+  public constructor(maxBytes: number, host: ReceiveBudgetHost) {
     this.maxBytes = maxBytes
-    this.grant = grant
+    this.host = host
   }
 
   /** Whether windows may grow at all. */
@@ -27,7 +32,7 @@ export class ReceiveBudget {
   /** A message larger than the window is due on the stream (`stream.expectedBytes`). */
   public expect(stream: Stream): void {
     if (!this.over) {
-      this.grant(stream)
+      this.host.grantExpected(stream)
       return
     }
     this.expecting ??= new Set()
@@ -50,7 +55,7 @@ export class ReceiveBudget {
     const expecting = this.expecting
     if (expecting === undefined) return
     for (const stream of expecting) {
-      if (stream.expectedBytes > 0) this.grant(stream)
+      if (stream.expectedBytes > 0) this.host.grantExpected(stream)
       // While over, the one granted now stays at the head until its data was taken.
       if (this.over) return
       expecting.delete(stream)

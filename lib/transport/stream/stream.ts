@@ -82,6 +82,8 @@ export class Stream {
   public bodyless: boolean
   /** @internal Octets of the large message that `expect` announced and that are still to be granted. */
   public expectedBytes: number
+  /** @internal Its owner was told of the end. (It is closed a moment before: see `onEnd`.) */
+  public retired: boolean
   private readonly host: StreamHost
 
   public constructor(
@@ -112,6 +114,7 @@ export class Stream {
     this.contentRemaining = NO_CONTENT_LENGTH
     this.bodyless = false
     this.expectedBytes = 0
+    this.retired = false
   }
 
   /** True once the stream is over; nothing will be sent or delivered any more. */
@@ -126,7 +129,8 @@ export class Stream {
 
   /**
    * Sends the first final header block. `extraFields` follow `fields` in the same block: a list that
-   * is reused for many streams stays one object, which the encoder remembers.
+   * is reused for many streams stays one object, which the encoder remembers by its identity. Do not
+   * change a list after it was given.
    */
   public headers(
     fields: readonly string[],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import protobuf from 'protobufjs'
 import t from 'tap'
@@ -593,4 +594,18 @@ t.test('schemas can be written in TypeScript, and no name becomes code', async (
   t.throws(() => encode(codec, { [evil]: 5 }), { message: `${evil}: got number 5, want a string` })
   const proto = new MessageSchema('p', () => [field(1, '__proto__', 'string')])
   t.throws(() => encode(new MessageCodecs().of<Value>(proto), {}), /cannot be named __proto__/)
+})
+
+t.test('says so where code from strings is forbidden', async (t) => {
+  const script = `
+    const { MessageCodecs } = await import('./dist/lib/grpc/proto/message-codec.js')
+    const { MessageSchema } = await import('./dist/lib/grpc/proto/schema.js')
+    try {
+      new MessageCodecs().of(new MessageSchema('pkg.A', () => [])).decode(Buffer.alloc(0), 0, 0, false)
+    } catch (error) {
+      console.log(error.message)
+    }`
+  const flag = '--disallow-code-generation-from-strings'
+  const out = execFileSync(process.execPath, [flag, '--input-type=module', '-e', script])
+  t.match(String(out), /^pkg\.A: got a process that forbids code from strings/)
 })

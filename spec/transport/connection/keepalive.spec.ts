@@ -4,12 +4,13 @@ import { FakeClock } from '../../../lib/testing/fake-clock.ts'
 import {
   clientKeepalive,
   Keepalive,
+  type KeepaliveHost,
   serverKeepalive,
 } from '../../../lib/transport/connection/keepalive.ts'
 import type { KeepaliveOptions } from '../../../lib/transport/options.ts'
 
 /** A connection that only counts. */
-class Rig {
+class Rig implements KeepaliveHost {
   public readonly clock: FakeClock = new FakeClock()
   public readonly keepalive: Keepalive
   public lastReadMs = 0
@@ -20,15 +21,20 @@ class Rig {
   public answers = false
 
   public constructor(options: KeepaliveOptions) {
-    this.keepalive = new Keepalive(this.clock, options, {
-      lastReadMs: () => this.lastReadMs,
-      openStreams: () => this.streams,
-      sendPing: () => {
-        this.log.push(this.clock.nowMs())
-        if (this.answers) this.hear()
-      },
-      keepaliveFailed: () => this.log.push('failed'),
-    })
+    this.keepalive = new Keepalive(this.clock, options, this)
+  }
+
+  public get openStreams(): number {
+    return this.streams
+  }
+
+  public sendPing(): void {
+    this.log.push(this.clock.nowMs())
+    if (this.answers) this.hear()
+  }
+
+  public keepaliveFailed(): void {
+    this.log.push('failed')
   }
 
   public hear(): void {
@@ -193,8 +199,8 @@ t.test('stopped, it is quiet for good', (t) => {
 t.test('it may be stopped from within the ping', (t) => {
   const clock = new FakeClock()
   const keepalive: Keepalive = new Keepalive(clock, options, {
-    lastReadMs: () => 0,
-    openStreams: () => 1,
+    lastReadMs: 0,
+    openStreams: 1,
     sendPing: () => keepalive.stop(),
     keepaliveFailed: () => t.fail('failed after stop'),
   })
@@ -217,8 +223,8 @@ t.test('its timer does not keep the process alive', (t) => {
     deadline: (delayMs, callback) => fake.deadline(delayMs, callback),
   }
   const keepalive = new Keepalive(clock, options, {
-    lastReadMs: () => 0,
-    openStreams: () => 1,
+    lastReadMs: 0,
+    openStreams: 1,
     sendPing: () => undefined,
     keepaliveFailed: () => undefined,
   })

@@ -35,11 +35,11 @@ t.test('a later reset of ours wins', (t) => {
   t.end()
 })
 
-t.test('it remembers the last 32 ends and resets of the peer', (t) => {
+t.test('it remembers the last 16 ends and resets of the peer', (t) => {
   const closed = new ClosedStreams()
-  for (let id = 1; id <= 33; id++) closed.note(id, id % 2 === 0 ? ClosedByEnd : ClosedByPeerReset)
+  for (let id = 1; id <= 17; id++) closed.note(id, id % 2 === 0 ? ClosedByEnd : ClosedByPeerReset)
   t.equal(closed.stateOf(1), ClosedForgotten)
-  for (let id = 2; id <= 33; id++) {
+  for (let id = 2; id <= 17; id++) {
     t.equal(closed.stateOf(id), id % 2 === 0 ? ClosedByEnd : ClosedByPeerReset, `stream ${id}`)
   }
   t.end()
