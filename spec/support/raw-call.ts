@@ -44,7 +44,13 @@ export interface RawAnswer {
 export function rawCall(
   bench: RpcBench,
   client: ClientTransport,
-  { path = '/spec.Echo/Unary', fields = requestFields(path), extra = [], body, end = true }: RawRequest,
+  {
+    path = '/spec.Echo/Unary',
+    fields = requestFields(path),
+    extra = [],
+    body,
+    end = true,
+  }: RawRequest,
 ): Promise<RawAnswer> {
   const received: string[] = []
   const chunks: Buffer[] = []
@@ -65,8 +71,8 @@ export function rawCall(
         resolve({
           fields: received,
           body: Buffer.concat(chunks),
-          status: valueOf(received, 'grpc-status'),
-          httpStatus: valueOf(received, ':status'),
+          status: fieldValue(received, 'grpc-status'),
+          httpStatus: fieldValue(received, ':status'),
           closed,
         })
       },
@@ -77,7 +83,7 @@ export function rawCall(
   return bench.run(answered)
 }
 
-export function valueOf(fields: readonly string[], name: string): string | undefined {
+export function fieldValue(fields: readonly string[], name: string): string | undefined {
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return fields[i + 1]
   return undefined
 }

@@ -19,9 +19,10 @@ import { RpcObserver } from '../observe/rpc-observer.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { Metadata } from '../protocol/metadata.ts'
-import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
+import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
+import type { Remembered } from '../protocol/remembered.ts'
 import { extraRequestFields } from '../protocol/request-headers.ts'
-import type { EndingStatus } from '../protocol/response-headers.ts'
+import type { EndingStatus, ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { withDetails } from '../protocol/status-details.ts'
 import { statusOfClosed } from '../protocol/status-mapping.ts'
@@ -56,6 +57,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   private attempt: Attempt<Res> | undefined = undefined
   private attemptCount = 0
   private transport: CallTransport | undefined = undefined
+  /** Requests come by `send`, whatever the kind of the method. */
+  private streamsOut = false
   /** Of a call that streams its requests: for all attempts. Otherwise made where one is needed. */
   private sender: MessageSender<Req> | undefined = undefined
   /** The request of a call that sends just one; kept for another attempt. */
@@ -100,6 +103,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   /** Begins a call whose requests come by {@link ClientCall.send}. */
   public startStreaming(): void {
+    this.streamsOut = true
     this.sender = new MessageSender(
       this.plan.sending,
       (error) => this.abort(error.toStatus()),
@@ -170,6 +174,10 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   public get compressors(): Compressors {
     return this.channel.compressors
+  }
+
+  public get responseHeads(): Remembered<ResponseHead> {
+    return this.channel.responseHeads
   }
 
   public get maxRecvMessageBytes(): number {
@@ -304,7 +312,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   private sendRequests(stream: Stream): void {
     const { plan } = this
-    if (streamsRequests(plan.method.kind)) {
+    if (this.streamsOut) {
       this.sender?.attach(stream)
       return
     }
@@ -335,7 +343,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   private mayRetry(closed: StreamClosed): boolean {
     const { attempt } = this
     if (closed.processed || attempt === undefined || attempt.answered) return false
-    if (streamsRequests(this.plan.method.kind) && this.sender?.replayable !== true) return false
+    if (this.streamsOut && this.sender?.replayable !== true) return false
     if (!attempt.wasWritten) return true
     const first = !this.retriedUnprocessed
     this.retriedUnprocessed = true

@@ -10,7 +10,12 @@ import {
 } from '../call/interceptor.ts'
 import { MessageQueue } from '../call/message-queue.ts'
 import { Metadata } from '../protocol/metadata.ts'
-import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
+import {
+  type MethodDefinition,
+  type MethodKind,
+  streamsRequests,
+  streamsResponses,
+} from '../protocol/method.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { CallChannel, MethodPlan } from './call-channel.ts'
 import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.ts'
@@ -208,6 +213,7 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   private responses: AsyncIterator<Res> | undefined
   private readonly responsesEnd: Promise<void>
   private endResponses: () => void = () => {}
+  private readonly streams: boolean
   private halfClosed = false
   private failure: unknown
 
@@ -224,12 +230,12 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   ) {
     this.call = new OutgoingCall(channel, plan, options)
     this.halfClosed = request !== undefined
-    const message = request === undefined ? this.pipe.queue : request.message
-    this.outcome = observed(this.call.run(interceptors, message))
+    this.outcome = observed(this.run(plan.method.kind, interceptors, request))
     this.responsesEnd = new Promise((resolve) => {
       this.endResponses = resolve
     })
-    this.ended = this.untilEnd(streamsResponses(plan.method.kind))
+    this.streams = streamsResponses(plan.method.kind)
+    this.ended = this.untilEnd()
   }
 
   public get headers(): Promise<Metadata> {
@@ -275,10 +281,24 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     return this.responses
   }
 
+  private async run(
+    kind: MethodKind,
+    interceptors: readonly Interceptor[],
+    request: { readonly message: Req } | undefined,
+  ): Promise<InterceptedResponse> {
+    if (request !== undefined) return this.call.run(interceptors, request.message)
+    if (streamsRequests(kind)) return this.call.run(interceptors, this.pipe.queue)
+    // Interceptors see the one request itself, though it comes by `send`.
+    const { done, value } = await this.pipe.queue.next()
+    if (done === true) throw new RpcError(Code.Unimplemented, 'no request, want exactly one')
+    return this.call.run(interceptors, value)
+  }
+
   private async *readResponses(): AsyncGenerator<Res> {
     try {
       const { message } = await this.outcome
-      yield* message as AsyncIterable<Res>
+      if (this.streams) yield* message as AsyncIterable<Res>
+      else yield message as Res
     } finally {
       this.endResponses()
     }
@@ -292,11 +312,11 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   }
 
   /** The end of the newest try; of the responses, when the interceptors answer without one. */
-  private async untilEnd(streams: boolean): Promise<void> {
+  private async untilEnd(): Promise<void> {
     try {
       await this.outcome
       const { current } = this.call
-      if (streams) {
+      if (this.streams) {
         await (current?.trailers ?? this.responsesEnd)
         this.failure = current?.failure
       }

@@ -166,12 +166,13 @@ export class StreamCall<Req, Res>
   }
 
   public get hasUntaken(): boolean {
-    return this.queue.length > 0
+    // A second response where one is due has to be found out, read or not.
+    return this.call.streamsResponses && !this.queue.isEmpty
   }
 
   public onResponse(message: Res, wireBytes: number): void {
-    if (this.call.streamsResponses) this.queue.push(message, wireBytes)
-    else this.single = { message }
+    this.queue.push(message, wireBytes)
+    if (!this.call.streamsResponses) this.single = { message }
   }
 
   public onEnd(error: RpcError | undefined): void {

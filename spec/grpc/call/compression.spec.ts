@@ -1,11 +1,12 @@
 // Message compression on a call: what is chosen, what is announced, and what bad data may do.
 import { brotliCompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import * as fc from 'fast-check'
 import t from 'tap'
-import { putPrefix } from '../../../lib/grpc/protocol/message.ts'
 import type { Compressor } from '../../../lib/grpc/protocol/compression.ts'
+import { putPrefix } from '../../../lib/grpc/protocol/message.ts'
 import type { OnStream } from '../../../lib/transport/index.ts'
 import { EchoBench, type Note } from '../../support/echo-service.ts'
-import { rawCall, valueOf } from '../../support/raw-call.ts'
+import { fieldValue, rawCall } from '../../support/raw-call.ts'
 import { collect } from '../../support/rpc-bench.ts'
 
 const TEXT = 'compressible '.repeat(500)
@@ -31,9 +32,7 @@ t.test('a call compresses its requests; the server mirrors the encoding', async 
   for (const compression of ['gzip', 'deflate', 'br']) {
     const bench = new EchoBench()
     const options = { compression }
-    let encoding: string | undefined
-    const observed = { ...options, onHeaders: () => {} }
-    t.equal((await bench.run(bench.client.unary({ text: TEXT }, observed))).text, TEXT)
+    t.equal((await bench.run(bench.client.unary({ text: TEXT }, options))).text, TEXT)
     t.strictSame(await collect(bench, bench.client.chat([{ text: TEXT }, {}], options)), [
       { text: TEXT },
       {},
@@ -45,8 +44,7 @@ t.test('a call compresses its requests; the server mirrors the encoding', async 
       body: framed(packed(Buffer.from(JSON.stringify({ text: TEXT }))), true),
       extra: ['grpc-encoding', compression, 'grpc-accept-encoding', `identity,${compression}`],
     })
-    encoding = valueOf(answer.fields, 'grpc-encoding')
-    t.equal(encoding, compression)
+    t.equal(fieldValue(answer.fields, 'grpc-encoding'), compression)
     t.equal(prefixes(answer.body)[0]?.[0], 1, 'the response is compressed')
     await bench.assertQuiet(t)
   }
@@ -63,7 +61,7 @@ t.test('what a client does not accept is not sent', async (t) => {
   ]
   for (const [extra, encoding] of rows) {
     const answer = await rawCall(bench, client, { body, extra })
-    t.equal(valueOf(answer.fields, 'grpc-encoding'), encoding, extra.join(' '))
+    t.equal(fieldValue(answer.fields, 'grpc-encoding'), encoding, extra.join(' '))
     t.equal(prefixes(answer.body)[0]?.[0], encoding === undefined ? 0 : 1)
   }
   await bench.assertQuiet(t)
@@ -144,30 +142,36 @@ t.test('large and small messages mixed keep their order', async (t) => {
   await bench.assertQuiet(t)
 })
 
-t.test('an encoding that nobody has: UNIMPLEMENTED by a server, which says what it takes', async (t) => {
-  const bench = new EchoBench()
-  const client = await bench.rawClient()
-  const answer = await rawCall(bench, client, { extra: ['grpc-encoding', 'zstd'] })
-  t.match(answer, { status: '12', httpStatus: '200' })
-  t.equal(valueOf(answer.fields, 'grpc-accept-encoding'), 'identity,gzip,deflate,br')
-  await bench.assertQuiet(t)
-})
+t.test(
+  'an encoding that nobody has: UNIMPLEMENTED by a server, which says what it takes',
+  async (t) => {
+    const bench = new EchoBench()
+    const client = await bench.rawClient()
+    const answer = await rawCall(bench, client, { extra: ['grpc-encoding', 'zstd'] })
+    t.match(answer, { status: '12', httpStatus: '200' })
+    t.equal(fieldValue(answer.fields, 'grpc-accept-encoding'), 'identity,gzip,deflate,br')
+    await bench.assertQuiet(t)
+  },
+)
 
-t.test('an encoding that nobody has: INTERNAL at a client, whether received or asked for', async (t) => {
-  const onStream: OnStream = (stream) => {
-    stream.headers(
-      [':status', '200', 'content-type', 'application/grpc', 'grpc-encoding', 'zstd'],
-      false,
-    )
-    return IGNORE
-  }
-  const bench = new EchoBench({}, { onStream })
-  t.match(await bench.error(bench.client.unary({})), { code: 13, message: /zstd/ })
-  t.match(await bench.error(bench.client.unary({}, { compression: 'zstd' })), { code: 13 })
-  t.throws(() => bench.client.chat({ compression: 'zstd' }), /zstd/)
-  t.throws(() => new EchoBench({}, { server: { compression: 'zstd' } }), /zstd/)
-  await bench.assertQuiet(t)
-})
+t.test(
+  'an encoding that nobody has: INTERNAL at a client, whether received or asked for',
+  async (t) => {
+    const onStream: OnStream = (stream) => {
+      stream.headers(
+        [':status', '200', 'content-type', 'application/grpc', 'grpc-encoding', 'zstd'],
+        false,
+      )
+      return IGNORE
+    }
+    const bench = new EchoBench({}, { onStream })
+    t.match(await bench.error(bench.client.unary({})), { code: 13, message: /zstd/ })
+    t.match(await bench.error(bench.client.unary({}, { compression: 'zstd' })), { code: 13 })
+    t.throws(() => bench.client.chat({ compression: 'zstd' }), /zstd/)
+    t.throws(() => new EchoBench({}, { server: { compression: 'zstd' } }), /zstd/)
+    await bench.assertQuiet(t)
+  },
+)
 
 t.test('bad compressed data ends the call, never more', async (t) => {
   const good = gzipSync(Buffer.from('{}'))
@@ -285,7 +289,10 @@ t.test('a compressor that fails: INTERNAL for the call that used it', async (t) 
   const compressors = [broken]
   const bench = new EchoBench(
     {},
-    { server: { compressors, minCompressBytes: 0, compression: 'broken' }, channel: { compressors } },
+    {
+      server: { compressors, minCompressBytes: 0, compression: 'broken' },
+      channel: { compressors },
+    },
   )
   const response = await bench.error(bench.client.unary({ n: 1 }))
   t.match(response, { code: 13, message: /failed to compress/ })
@@ -308,5 +315,56 @@ t.test('responses that are awaited while compressed come in order with the end',
     [300_000, 1, 200_000],
   )
   await own.assertQuiet(t)
+  await bench.assertQuiet(t)
+})
+
+t.test('a reader that leaves has nothing decompressed for it', async (t) => {
+  let decompressed = 0
+  const counting: Compressor = {
+    name: 'gzip',
+    compress: gzipSync,
+    decompress(bytes) {
+      decompressed++
+      return gunzipSync(bytes)
+    },
+  }
+  const bench = new EchoBench(
+    {
+      async sum(requests) {
+        await requests.next()
+        await requests.return()
+        return { n: 1 }
+      },
+    },
+    { server: { compressors: [counting] }, channel: { compressors: [counting] } },
+  )
+  const client = await bench.rawClient()
+  const one = framed(gzipSync(Buffer.from('{}')), true)
+  const body = Buffer.concat(Array.from({ length: 20 }, () => one))
+  const extra = ['grpc-encoding', 'gzip']
+  t.match(await rawCall(bench, client, { path: '/spec.Echo/Sum', body, extra }), { status: '0' })
+  t.ok(decompressed <= 2, `${decompressed} were`)
+  await bench.assertQuiet(t)
+})
+
+t.test('random octets under every encoding: a status, and the server lives', async (t) => {
+  const bench = new EchoBench()
+  const client = await bench.rawClient()
+  const encodings = ['gzip', 'deflate', 'br', 'identity', '', 'zstd']
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.constantFrom(...encodings),
+      fc.constantFrom('/spec.Echo/Unary', '/spec.Echo/Chat'),
+      async (octets, encoding, path) => {
+        const body = framed(Buffer.from(octets), true)
+        const extra = encoding === '' ? [] : ['grpc-encoding', encoding]
+        const { status } = await rawCall(bench, client, { path, body, extra })
+        return status === (encoding === 'zstd' ? '12' : '13')
+      },
+    ),
+    { numRuns: 300 },
+  )
+  t.strictSame(await bench.run(bench.client.unary({ n: 1 })), { n: 1 })
   await bench.assertQuiet(t)
 })

@@ -61,7 +61,12 @@ t.test('the server keeps to a deadline whose client has vanished', async (t) => 
 t.test('a deadline that has passed fails at once, without a connection', async (t) => {
   const bench = new EchoBench()
   const past = new Date(bench.clock.wallMs() - 1)
-  for (const options of [{ timeoutMs: 0 }, { timeoutMs: -5 }, { timeoutMs: NaN }, { deadline: past }]) {
+  for (const options of [
+    { timeoutMs: 0 },
+    { timeoutMs: -5 },
+    { timeoutMs: NaN },
+    { deadline: past },
+  ]) {
     const name = JSON.stringify(options)
     t.match(await bench.error(bench.client.unary({}, options)), { code: 4 }, name)
     t.match(await bench.error(collect(bench, bench.client.chat(options))), { code: 4 }, name)

@@ -52,10 +52,17 @@ t.test('the first of a list is the outermost, at both sides, around every kind',
     `s2 > ${name}`,
   ]
   t.strictSame(log.slice(0, 8), [...around('unary'), 's2 <', 's1 <', 'c2 <', 'c1 <'])
-  t.strictSame(log.filter((line) => line.includes('>')), ['unary', 'list', 'sum', 'chat'].flatMap(around))
+  t.strictSame(
+    log.filter((line) => line.includes('>')),
+    ['unary', 'list', 'sum', 'chat'].flatMap(around),
+  )
   log.length = 0
   await bench.run(bench.client.unary({}, { interceptors: [logging(log, 'own')] }))
-  t.strictSame(log.slice(0, 3), ['c1 > unary', 'c2 > unary', 'own > unary'], 'those of the call are innermost')
+  t.strictSame(
+    log.slice(0, 3),
+    ['c1 > unary', 'c2 > unary', 'own > unary'],
+    'those of the call are innermost',
+  )
   await bench.assertQuiet(t)
 })
 

@@ -1,7 +1,8 @@
 // The four kinds of call in all the forms that callers and handlers may use, and back-pressure.
 import t from 'tap'
-import { jsonCodec } from '../../../lib/grpc/protocol/codec.ts'
-import { EchoBench, type Note } from '../../support/echo-service.ts'
+import { type Codec, jsonCodec } from '../../../lib/grpc/protocol/codec.ts'
+import type { RequestStream } from '../../../lib/grpc/server/handlers.ts'
+import { Echo, EchoBench, type EchoHandlers, type Note } from '../../support/echo-service.ts'
 import { collect } from '../../support/rpc-bench.ts'
 
 const THREE: readonly Note[] = [{ n: 1 }, { n: 2 }, { n: 3 }]
@@ -37,7 +38,7 @@ t.test('many unary calls share one connection and keep their answers apart', asy
 })
 
 t.test('a server streams what its handler gives, in whatever form', async (t) => {
-  const forms: Record<string, (request: Note, call: any) => any> = {
+  const forms: Record<string, EchoHandlers['list']> = {
     'an array': () => THREE,
     'a generator': function* () {
       yield* THREE
@@ -101,11 +102,11 @@ t.test('requests sent before there is a connection go out when there is', async 
 })
 
 t.test('a handler takes requests one by one, by a loop, or pushed', async (t) => {
-  const forms: Record<string, (requests: any) => Promise<Note>> = {
+  const forms: Record<string, (requests: RequestStream<Note>) => Promise<Note>> = {
     'next()': async (requests) => {
       let n = 0
       for (let step = await requests.next(); !step.done; step = await requests.next()) {
-        n += step.value.n
+        n += step.value.n ?? 0
       }
       return { n }
     },
@@ -264,7 +265,7 @@ t.test('a message is encoded when it is sent, whatever becomes of the object lat
 })
 
 t.test('a codec that refuses a message', async (t) => {
-  const cyclic: any = {}
+  const cyclic: Note & { self?: unknown } = {}
   cyclic.self = cyclic
 
   await t.test('of a unary call: INTERNAL, nothing reaches the server', async (t) => {
@@ -321,15 +322,12 @@ t.test('a codec that refuses a message', async (t) => {
 
   await t.test('what comes in is not of the type: INTERNAL', async (t) => {
     const bench = new EchoBench()
-    const text = jsonCodec<string>()
-    const raw = { ...bench.conn }
-    t.ok(raw)
-    const bad = { ...text, encode: (_: unknown, out: any) => out.append(Buffer.from('{')) }
-    const method = {
-      ...(await import('../../support/echo-service.ts')).Echo.methods.unary,
-      request: bad,
+    const broken: Codec<Note> = {
+      ...jsonCodec<Note>(),
+      encode: (_note, out) => out.append(Buffer.from('{')),
     }
-    t.match(await bench.error(bench.conn.invoke(method as never, {} as never)), {
+    const method = { ...Echo.methods.unary, request: broken }
+    t.match(await bench.error(bench.conn.invoke(method, {})), {
       code: 13,
       message: /unmarshalling/,
     })

@@ -137,7 +137,7 @@ t.test(
   'without headers a failure is trailers alone: no headers are heard, promises are told',
   async (t) => {
     const bench = new EchoBench({
-      async *list(_request, call) {
+      list(_request, call) {
         call.trailers.set('why', 'because')
         throw new RpcError(5)
       },
@@ -199,7 +199,7 @@ t.test('metadata of a response over the limit costs the client no status', async
       call.trailers.set('big', big)
       return {}
     },
-    async *list(_request, call) {
+    list(_request, call) {
       call.trailers.set('big', big)
       throw new RpcError(7, 'no')
     },

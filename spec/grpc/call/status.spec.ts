@@ -1,9 +1,9 @@
 // Statuses with details, cardinality and size limits: what either side makes of what.
 import t from 'tap'
-import { Code, codeName } from '../../../lib/base/status.ts'
 import { ByteSink } from '../../../lib/base/byte-sink.ts'
-import { Metadata } from '../../../lib/grpc/protocol/metadata.ts'
+import { Code, codeName } from '../../../lib/base/status.ts'
 import { appendMessage } from '../../../lib/grpc/protocol/message.ts'
+import { Metadata } from '../../../lib/grpc/protocol/metadata.ts'
 import { RpcError } from '../../../lib/grpc/protocol/rpc-error.ts'
 import type { OnStream } from '../../../lib/transport/index.ts'
 import { EchoBench, type Note } from '../../support/echo-service.ts'
@@ -148,7 +148,7 @@ t.test('cardinality of requests: one is due', async (t) => {
       called++
       return request
     },
-    *list() {
+    list() {
       called++
     },
   })
@@ -223,7 +223,10 @@ t.test('size limits hold at every gate', async (t) => {
     const bench = new EchoBench({}, {}, { maxSendMessageBytes: bytes - 1 })
     t.match(await bench.error(bench.client.unary({ text })), { code: 8, message: /trying to send/ })
     t.match(await bench.error(bench.client.sum([{ text }])), { code: 8 })
-    t.equal((await bench.run(bench.client.unary({ text }, { maxSendMessageBytes: bytes }))).text, text)
+    t.equal(
+      (await bench.run(bench.client.unary({ text }, { maxSendMessageBytes: bytes }))).text,
+      text,
+    )
     await bench.assertQuiet(t)
   })
 
@@ -236,7 +239,10 @@ t.test('size limits hold at every gate', async (t) => {
 
   await t.test('a response at the receiver', async (t) => {
     const bench = new EchoBench({}, {}, { maxRecvMessageBytes: bytes - 1 })
-    t.match(await bench.error(bench.client.unary({ text })), { code: 8, message: /larger than max/ })
+    t.match(await bench.error(bench.client.unary({ text })), {
+      code: 8,
+      message: /larger than max/,
+    })
     t.match(await bench.error(collect(bench, bench.client.chat([{ text }]))), { code: 8 })
     await bench.assertQuiet(t)
   })
