@@ -35,8 +35,10 @@ export class StreamClosedError extends Error {
       by === 'reset'
         ? `the stream was reset by the ${initiator === 'peer' ? 'peer' : 'library'} with ${errorCodeName(code)}`
         : (cause?.message ?? 'the connection is gone')
+    // What took the transport names the address itself.
+    const where = by !== 'reset' && cause instanceof TransportClosed ? '' : `${address}: `
     super(
-      `${address}: ${what}${token === undefined ? '' : ` (${token})`}`,
+      `${where}${what}${token === undefined ? '' : ` (${token})`}`,
       cause === undefined ? undefined : { cause },
     )
     this.name = 'StreamClosedError'
