@@ -110,7 +110,7 @@ const echoes: Handlers<typeof Interop> = {
 }
 
 /** What a handler of a bidi method is. */
-export type ChatHandler = (
+type ChatHandler = (
   requests: RequestStream<Bytes>,
   call: ServerCallContext,
 ) => AsyncIterable<Bytes>
