@@ -9,9 +9,9 @@ export type OnHttp2Stream = (
   headers: http2.IncomingHttpHeaders,
 ) => void
 
-/** A server of node:http2 on plain text, with its sessions in the order of their coming. */
+/** A server of node:http2, with its sessions in the order of their coming. */
 export interface NodeHttp2Server {
-  readonly server: http2.Http2Server
+  readonly server: http2.Http2Server | http2.Http2SecureServer
   readonly target: string
   readonly sessions: readonly http2.ServerHttp2Session[]
   /** Closes port and connections at once; resolves when the port is free. */
@@ -25,7 +25,24 @@ export async function nodeHttp2Server(
   options: http2.ServerOptions = {},
   at: number | string = 0,
 ): Promise<NodeHttp2Server> {
-  const server = http2.createServer(options)
+  return listening(t, http2.createServer(options), onStream, at)
+}
+
+/** The same over TLS. */
+export async function nodeHttp2TlsServer(
+  t: Test,
+  onStream: OnHttp2Stream,
+  options: http2.SecureServerOptions,
+): Promise<NodeHttp2Server> {
+  return listening(t, http2.createSecureServer(options), onStream, 0)
+}
+
+async function listening(
+  t: Test,
+  server: http2.Http2Server | http2.Http2SecureServer,
+  onStream: OnHttp2Stream,
+  at: number | string,
+): Promise<NodeHttp2Server> {
   const sessions: http2.ServerHttp2Session[] = []
   server.on('session', (session) => {
     sessions.push(session)
