@@ -1,4 +1,5 @@
-// What both ends of the raw TCP echo share: octets in, whole messages counted, as many messages out.
+// What both ends of the raw TCP echo share: messages of a fixed size, and a batch of them that leaves
+// as one write. A message is copied each time, as whoever has something to say must.
 
 /** The octets of a call in each direction. */
 export interface RawSizes {
@@ -6,36 +7,46 @@ export interface RawSizes {
   readonly responseBytes: number
 }
 
-const MOST_AT_ONCE = 1_024
+const SLAB_BYTES = 256 * 1024
 
-/** What to write after a read of so many octets; undefined for nothing. */
-export type Replier = (octetsRead: number) => Buffer | undefined
+/** Messages gathered for one write. */
+export class Batch {
+  private readonly slab = Buffer.alloc(SLAB_BYTES)
+  private readonly message: Buffer
+  private end = 0
 
-/** The server's end. */
-export function responsesTo({ requestBytes, responseBytes }: RawSizes): Replier {
-  return replier(requestBytes, messagesOf(responseBytes))
+  public constructor(messageBytes: number) {
+    this.message = Buffer.alloc(messageBytes, 'framewright')
+  }
+
+  /** Adds one message. */
+  public add(): void {
+    this.message.copy(this.slab, this.end)
+    this.end += this.message.length
+  }
+
+  /** What was added since the last call; valid until the next `add`. */
+  public take(): Buffer {
+    const octets = this.slab.subarray(0, this.end)
+    this.end = 0
+    return octets
+  }
 }
 
-/** Views of one memory, made once, for the octets of any number of messages. */
-export function messagesOf(messageBytes: number): readonly Buffer[] {
-  const known = messages.get(messageBytes)
-  if (known !== undefined) return known
-  const all = Buffer.alloc(messageBytes * MOST_AT_ONCE, 'framewright')
-  const views = Array.from({ length: MOST_AT_ONCE + 1 }, (_, n) =>
-    all.subarray(0, n * messageBytes),
-  )
-  messages.set(messageBytes, views)
-  return views
-}
+/** Counts the whole messages in what arrives. */
+export class MessageCount {
+  private readonly messageBytes: number
+  private pending = 0
 
-const messages = new Map<number, readonly Buffer[]>()
+  public constructor(messageBytes: number) {
+    this.messageBytes = messageBytes
+  }
 
-function replier(messageBytes: number, replies: readonly Buffer[]): Replier {
-  let pending = 0
-  return (octetsRead) => {
-    pending += octetsRead
-    const whole = Math.floor(pending / messageBytes)
-    pending -= whole * messageBytes
-    return whole === 0 ? undefined : replies[whole]
+  /** Messages that are complete after a read of so many octets. */
+  public read(octets: number): number {
+    this.pending += octets
+    const whole = Math.floor(this.pending / this.messageBytes)
+    this.pending -= whole * this.messageBytes
+    return whole
   }
 }

@@ -92,8 +92,9 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
 const NOTES = [
   `Medians of rounds taken in turns; ratios are medians of the ratios within a turn. CPU is processor
 time of all threads of a process per call. The raw TCP echo carries as many octets per call each way
-as "${OURS}" did under the same number of callers, answers all requests of one read with one write,
-and sends the next requests of one read with one write.`.replaceAll('\n', ' '),
+as "${OURS}" did under the same number of callers. Its callers are the same (a promise a call), each
+message is copied into a batch, and all messages that one read brought about leave with one write: it
+is what a closed loop of callers costs in this Node without any protocol.`.replaceAll('\n', ' '),
 ]
 
 function subject(name: string, family: string, ...args: string[]): Subject {

@@ -3,7 +3,6 @@
 import protobuf from 'protobufjs'
 import { ByteSink } from '../../lib/base/byte-sink.ts'
 import { MessageCodecs } from '../../lib/grpc/proto/message-codec.ts'
-import { Reflection } from '../../lib/grpc/proto/reflect.ts'
 import type { Codec } from '../../lib/grpc/protocol/codec.ts'
 import { decodeMessage, encodeMessage, MessageAssembler } from '../../lib/grpc/protocol/message.ts'
 import { Metadata } from '../../lib/grpc/protocol/metadata.ts'
@@ -60,7 +59,7 @@ function repeat(name: string, once: (i: number) => number): Candidate {
 }
 
 function benchType(name: string, type: protobuf.Type, options: BenchOptions): BenchResult[] {
-  const codec: Codec<Value> = new MessageCodecs().of(new Reflection(false).message(type))
+  const codec: Codec<Value> = new MessageCodecs().of(type)
   const values = Array.from({ length: VARIANTS }, (_, i) => VALUES[name]?.(i) ?? {})
   // protobufjs has Long for 64-bit integers: made before, so that only encoding is compared.
   const theirs = values.map((value) =>

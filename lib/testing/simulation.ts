@@ -15,6 +15,9 @@ import { type MemoryPair, type MemoryPairOptions, memoryPair } from './memory-pa
 import { MEMORY_PEER } from './memory-wire.ts'
 import { assertGone, assertQuiet } from './quiet.ts'
 
+/** For the last words to cross any line and for the grace of both ends. */
+const CLOSE_MS = 60_000
+
 /** What a {@link Simulation} is made of. The clock is its own. */
 export interface SimulationOptions {
   readonly client?: Omit<ClientTransportOptions, 'clock'>
@@ -69,7 +72,7 @@ export class Simulation {
   public close(): void {
     this.client.close()
     this.server.close()
-    this.drive()
+    this.advance(CLOSE_MS)
     assertGone(this.client, this.pair.client, this.clock)
     assertGone(this.server, this.pair.server, this.clock)
   }

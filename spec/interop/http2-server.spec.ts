@@ -356,15 +356,12 @@ t.test('plain HTTP/2', async (t) => {
   t.test('a Unix socket', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'interop-'))
     t.teardown(() => rm(folder, { recursive: true }))
-    const { server } = await nodeHttp2Server(t, (stream) => {
+    const answer = (stream: http2.ServerHttp2Stream): void => {
       stream.respond({ ':status': 200 })
       stream.end('here')
-    })
-    const second = http2.createServer()
-    second.on('stream', (stream) => server.emit('stream', stream, {}))
-    t.teardown(() => second.close())
-    await new Promise<void>((resolve) => second.listen(`${folder}/socket`, resolve))
-    const transport = await connected(t, `unix:${folder}/socket`)
+    }
+    const { target } = await nodeHttp2Server(t, answer, {}, `${folder}/socket`)
+    const transport = await connected(t, target)
     t.equal(await (await request(transport, { authority: 'localhost' })).body.text(), 'here')
   })
 

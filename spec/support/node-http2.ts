@@ -18,12 +18,12 @@ export interface NodeHttp2Server {
   readonly kill: () => Promise<void>
 }
 
-/** Listens at `port` of 127.0.0.1; by default the system chooses. */
+/** Listens at a port of 127.0.0.1, by default one that the system chooses, or at a Unix socket. */
 export async function nodeHttp2Server(
   t: Test,
   onStream: OnHttp2Stream,
   options: http2.ServerOptions = {},
-  port = 0,
+  at: number | string = 0,
 ): Promise<NodeHttp2Server> {
   const server = http2.createServer(options)
   const sessions: http2.ServerHttp2Session[] = []
@@ -41,9 +41,11 @@ export async function nodeHttp2Server(
       for (const session of sessions) session.destroy()
     })
   t.teardown(kill)
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const { port: bound } = server.address() as AddressInfo
-  return { server, target: `127.0.0.1:${bound}`, sessions, kill }
+  const where = typeof at === 'string' ? { path: at } : { port: at, host: '127.0.0.1' }
+  await new Promise<void>((resolve) => server.listen(where, resolve))
+  const bound = server.address() as string | AddressInfo
+  const target = typeof bound === 'string' ? `unix:${bound}` : `127.0.0.1:${bound.port}`
+  return { server, target, sessions, kill }
 }
 
 /** A session of node:http2 with `target`. */

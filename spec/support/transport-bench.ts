@@ -116,6 +116,7 @@ export class ServerBench {
 
   /** Throws if the open connection holds anything. */
   public assertQuiet(): void {
+    this.wire.drive()
     assertQuiet(this.transport)
   }
 
@@ -180,6 +181,7 @@ export class ClientBench {
   }
 
   public assertQuiet(): void {
+    this.wire.drive()
     assertQuiet(this.transport)
   }
 

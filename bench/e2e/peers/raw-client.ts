@@ -1,57 +1,76 @@
-// The client of the raw TCP echo: so many calls in flight, the next ones of all responses of one read
-// sent with one write. Reads as framewright's clients do, by `onread` into one buffer.
+// The client of the raw TCP echo: the same callers as everywhere, a promise a call, answered in order.
+// The next calls of all responses of one read leave with one write. Reads as framewright's clients
+// do, by `onread` into one buffer.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { answerCommands } from '../answers.ts'
-import { type RoundPlan, type RoundResult, timeRound, Whistle } from '../closed-loop.ts'
-import { messagesOf, type RawSizes } from '../raw-echo.ts'
+import { closedLoop, type RoundPlan } from '../closed-loop.ts'
+import { Batch, MessageCount, type RawSizes } from '../raw-echo.ts'
 
 const READ_BYTES = 65_536
 
-const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
-let socket: Socket | undefined
-let sizes: RawSizes = { requestBytes: 1, responseBytes: 1 }
-let onOctets: (octets: number) => void = () => {}
+/** One connection and the calls that wait on it. */
+class RawClient {
+  private readonly socket: Socket
+  private readonly requests: Batch
+  private readonly responses: MessageCount
+  private waiting: (() => void)[] = []
+  private flushDue = false
 
-function open(port: number): Socket {
-  const callback = (octets: number): boolean => {
-    onOctets(octets)
-    return true
-  }
-  return connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer, callback } })
-}
-
-function exchange({ callers, durationMs }: RoundPlan): Promise<number> {
-  const requests = messagesOf(sizes.requestBytes)
-  const whistle = new Whistle(durationMs)
-  let octetsPending = 0
-  let inFlight = callers
-  let calls = 0
-  return new Promise((resolve) => {
-    onOctets = (octets) => {
-      octetsPending += octets
-      const whole = Math.floor(octetsPending / sizes.responseBytes)
-      octetsPending -= whole * sizes.responseBytes
-      calls += whole
-      if (!whistle.blown) {
-        if (whole > 0) socket!.write(requests[whole]!)
-        return
-      }
-      inFlight -= whole
-      if (inFlight === 0) resolve(calls)
+  public constructor(port: number, { requestBytes, responseBytes }: RawSizes) {
+    this.requests = new Batch(requestBytes)
+    this.responses = new MessageCount(responseBytes)
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+    const callback = (octets: number): boolean => {
+      this.answer(this.responses.read(octets))
+      return true
     }
-    socket!.write(requests[callers]!)
-  })
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer, callback } })
+  }
+
+  public async ready(): Promise<void> {
+    await once(this.socket, 'connect')
+  }
+
+  public close(): void {
+    this.socket.destroy()
+  }
+
+  public call(): Promise<void> {
+    this.requests.add()
+    if (!this.flushDue) {
+      this.flushDue = true
+      // Behind the continuations of the other calls that the same read answered.
+      queueMicrotask(() => this.flush())
+    }
+    return new Promise((resolve) => {
+      this.waiting.push(resolve)
+    })
+  }
+
+  private flush(): void {
+    this.flushDue = false
+    this.socket.write(this.requests.take())
+  }
+
+  private answer(count: number): void {
+    const { waiting } = this
+    this.waiting = waiting.slice(count)
+    for (let i = 0; i < count; i++) waiting[i]!()
+  }
 }
+
+let client: RawClient | undefined
+let sizes: RawSizes = { requestBytes: 1, responseBytes: 1 }
 
 answerCommands({
   sizes: (agreed: RawSizes) => {
     sizes = agreed
   },
   connect: async (port: number) => {
-    socket?.destroy()
-    socket = open(port)
-    await once(socket, 'connect')
+    client?.close()
+    client = new RawClient(port, sizes)
+    await client.ready()
   },
-  round: (plan: RoundPlan): Promise<RoundResult> => timeRound(() => exchange(plan)),
+  round: (plan: RoundPlan) => closedLoop(plan, () => client!.call()),
 })

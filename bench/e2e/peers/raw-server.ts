@@ -3,15 +3,17 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { answerCommands } from '../answers.ts'
-import { type RawSizes, responsesTo } from '../raw-echo.ts'
+import { Batch, MessageCount, type RawSizes } from '../raw-echo.ts'
 
 let sizes: RawSizes = { requestBytes: 1, responseBytes: 1 }
 
 const server = createServer({ noDelay: true }, (socket) => {
-  const responses = responsesTo(sizes)
+  const requests = new MessageCount(sizes.requestBytes)
+  const responses = new Batch(sizes.responseBytes)
   socket.on('data', (octets) => {
-    const reply = responses(octets.length)
-    if (reply !== undefined) socket.write(reply)
+    const whole = requests.read(octets.length)
+    for (let i = 0; i < whole; i++) responses.add()
+    if (whole > 0) socket.write(responses.take())
   })
   socket.on('error', () => socket.destroy())
 })

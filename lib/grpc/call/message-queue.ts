@@ -57,11 +57,9 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this.waiter !== undefined || (this.consumer !== undefined && this.head === undefined)
   }
 
-  /** Messages that nobody has taken. */
-  public get length(): number {
-    let length = 0
-    for (let entry = this.head; entry !== undefined; entry = entry.next) length++
-    return length
+  /** Whether every message was taken. */
+  public get isEmpty(): boolean {
+    return this.head === undefined
   }
 
   public push(message: T, wireBytes: number): void {
@@ -122,11 +120,12 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 
   /** The reader leaves: what is queued is dropped, its credit returned. */
   public return(): Promise<IteratorResult<T>> {
-    while (this.head !== undefined) this.take()
     const left = !this.ended
     this.failure = undefined
     this.end()
+    // Before the credit returns: nothing is to be made ready for a reader that has left.
     if (left) this.owner.readerLeft()
+    while (this.head !== undefined) this.take()
     return Promise.resolve(DONE)
   }
 

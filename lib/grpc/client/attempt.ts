@@ -14,18 +14,16 @@ import { MessageReceiver, type MessageReceiverOwner } from '../call/message-rece
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressors, unknownEncoding } from '../protocol/compression.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
-import {
-  type EndingStatus,
-  parseEnding,
-  parseResponseHead,
-  type ResponseHead,
-} from '../protocol/response-headers.ts'
+import type { Remembered } from '../protocol/remembered.ts'
+import { type EndingStatus, parseEnding, type ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 
 /** What an attempt tells its call. */
 export interface AttemptOwner<Res> {
   readonly codec: Codec<Res>
   readonly compressors: Compressors
+  /** Equal blocks of a connection share one list: most heads are read only once. */
+  readonly responseHeads: Remembered<ResponseHead>
   readonly maxRecvMessageBytes: number
   /** Whether more than one response may come. */
   readonly streamsResponses: boolean
@@ -103,7 +101,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
       this.ending = parseEnding(block.fields, this.head)
       return
     }
-    this.head = parseResponseHead(block.fields)
+    this.head = this.owner.responseHeads.of(block.fields)
     const { fault, encoding } = this.head
     if (fault !== undefined) this.fail(fault)
     else if (!this.owner.compressors.knows(encoding)) {

@@ -6,7 +6,9 @@ import type { PendingPick } from '../channel/picker-wrapper.ts'
 import type { StatsHandler } from '../observe/stats.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
+import type { Remembered } from '../protocol/remembered.ts'
 import type { RequestTemplate } from '../protocol/request-headers.ts'
+import type { ResponseHead } from '../protocol/response-headers.ts'
 import type { RpcError } from '../protocol/rpc-error.ts'
 import type { CallCredentials } from './credentials.ts'
 
@@ -27,6 +29,7 @@ export interface CallChannel {
   readonly secure: boolean
   readonly stats: StatsHandler | undefined
   readonly compressors: Compressors
+  readonly responseHeads: Remembered<ResponseHead>
   readonly callCredentials: CallCredentials | undefined
   callStarted(): void
   callEnded(): void

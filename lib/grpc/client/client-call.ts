@@ -20,8 +20,9 @@ import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
+import type { Remembered } from '../protocol/remembered.ts'
 import { extraRequestFields } from '../protocol/request-headers.ts'
-import type { EndingStatus } from '../protocol/response-headers.ts'
+import type { EndingStatus, ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { withDetails } from '../protocol/status-details.ts'
 import { statusOfClosed } from '../protocol/status-mapping.ts'
@@ -173,6 +174,10 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   public get compressors(): Compressors {
     return this.channel.compressors
+  }
+
+  public get responseHeads(): Remembered<ResponseHead> {
+    return this.channel.responseHeads
   }
 
   public get maxRecvMessageBytes(): number {

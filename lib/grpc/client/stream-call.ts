@@ -167,7 +167,7 @@ export class StreamCall<Req, Res>
 
   public get hasUntaken(): boolean {
     // A second response where one is due has to be found out, read or not.
-    return this.call.streamsResponses && this.queue.length > 0
+    return this.call.streamsResponses && !this.queue.isEmpty
   }
 
   public onResponse(message: Res, wireBytes: number): void {

@@ -1,5 +1,7 @@
-// Reflected types → descriptors of single messages, enums, services and fields. What a descriptor
-// refers to outside itself is reported to the caller, who knows about files.
+// Reflected types → descriptors of single messages, enums, services and fields. Those that protobufjs
+// makes of messages and fields have other type names, defaults, map entries and places of extensions
+// than those of protoc. What a descriptor refers to outside itself is reported to the caller, who
+// knows about files.
 import type protobuf from 'protobufjs'
 import type {
   EnumDescriptor,
@@ -9,7 +11,7 @@ import type {
   RangeDescriptor,
   ServiceDescriptor,
 } from './descriptor-types.ts'
-import { declaredName, realOneof } from './reflect.ts'
+import { protobufjs, realOneof } from './protobufjs.ts'
 
 /** Hears of every type that a descriptor refers to. */
 export type OnReference = (type: protobuf.ReflectionObject) => void
@@ -31,10 +33,13 @@ export function describeMessage(type: protobuf.Type, onReference: OnReference): 
       ...fields.filter((field) => field.map).map((field) => mapEntry(field, onReference)),
     ],
     enumType: nested.filter(isEnum).map(describeEnum),
-    extensionRange: ranges(type.extensions, 1),
+    extensionRange: ranges(type.extensions),
     extension: nested.filter(isField).map((field) => describeExtension(field, onReference)),
-    oneofDecl: oneofs.map(({ name, options }) => ({ name, options: knownOptions(options) })),
-    reservedRange: ranges(type.reserved, 1),
+    oneofDecl: oneofs.map((oneof) => ({
+      name: declaredOneofName(oneof),
+      options: knownOptions(oneof.options),
+    })),
+    reservedRange: ranges(type.reserved),
     reservedName: names(type.reserved),
     options: knownOptions(type.options),
   }
@@ -42,18 +47,7 @@ export function describeMessage(type: protobuf.Type, onReference: OnReference): 
 
 /** An enumeration. */
 export function describeEnum(type: protobuf.Enum): EnumDescriptor {
-  const { valuesOptions } = type
-  return {
-    name: type.name,
-    value: Object.entries(type.values).map(([name, number]) => ({
-      name,
-      number,
-      options: knownOptions(valuesOptions?.[name]),
-    })),
-    reservedRange: ranges(type.reserved, 0),
-    reservedName: names(type.reserved),
-    options: knownOptions(type.options),
-  }
+  return described(type) as EnumDescriptor
 }
 
 /** A service with its methods. */
@@ -61,25 +55,17 @@ export function describeService(
   service: protobuf.Service,
   onReference: OnReference,
 ): ServiceDescriptor {
-  const nameOf = (type: protobuf.Type | null): string => {
-    onReference(type as protobuf.Type)
-    return (type as protobuf.Type).fullName
+  for (const method of service.methodsArray) {
+    method.resolve()
+    onReference(method.resolvedRequestType as protobuf.Type)
+    onReference(method.resolvedResponseType as protobuf.Type)
   }
-  return {
-    name: service.name,
-    method: service.methodsArray.map((method) => {
-      method.resolve()
-      return {
-        name: method.name,
-        inputType: nameOf(method.resolvedRequestType),
-        outputType: nameOf(method.resolvedResponseType),
-        clientStreaming: method.requestStream,
-        serverStreaming: method.responseStream,
-        options: knownOptions(method.options),
-      }
-    }),
-    options: knownOptions(service.options),
-  }
+  return described(service) as ServiceDescriptor
+}
+
+/** What ext/descriptor.js adds to the classes of protobufjs. */
+function described(object: protobuf.ReflectionObject): unknown {
+  return (object as protobuf.ReflectionObject & { toDescriptor(): unknown }).toDescriptor()
 }
 
 /** A field that extends a message type from outside. */
@@ -107,7 +93,7 @@ function describeField(
     number: field.id,
     label: labelOf(field),
     ...(field.map ? mapReference(field) : typeReference(field, onReference)),
-    ...(isGroup && { type: 'group' }),
+    ...(isGroup && { type: 'TYPE_GROUP' }),
     defaultValue: defaultText(field),
     oneofIndex: oneofIndex < 0 ? undefined : oneofIndex,
     jsonName: (field as { jsonName?: string }).jsonName,
@@ -117,25 +103,32 @@ function describeField(
 }
 
 function labelOf(field: protobuf.Field): FieldDescriptor['label'] {
-  if (field.repeated || field.map) return 'repeated'
+  if (field.repeated || field.map) return 'LABEL_REPEATED'
   // Editions say "required" by a feature instead.
-  return field.rule === 'required' ? 'required' : 'optional'
+  return field.rule === 'required' ? 'LABEL_REQUIRED' : 'LABEL_OPTIONAL'
 }
 
 type TypeReference = Pick<FieldDescriptor, 'type' | 'typeName'>
 
 function typeReference(field: protobuf.Field, onReference: OnReference): TypeReference {
   const { resolvedType } = field
-  if (resolvedType === null) return { type: field.type }
+  if (resolvedType === null) return { type: scalar(field.type) }
   onReference(resolvedType)
-  return { type: isEnum(resolvedType) ? 'enum' : 'message', typeName: resolvedType.fullName }
+  return {
+    type: isEnum(resolvedType) ? 'TYPE_ENUM' : 'TYPE_MESSAGE',
+    typeName: resolvedType.fullName,
+  }
 }
 
 function mapReference(field: protobuf.Field): TypeReference {
   return {
-    type: 'message',
+    type: 'TYPE_MESSAGE',
     typeName: `${(field.parent as protobuf.Type).fullName}.${entryName(field)}`,
   }
+}
+
+function scalar(type: string): string {
+  return `TYPE_${type.toUpperCase()}`
 }
 
 /** `by_name` → `ByNameEntry`. */
@@ -150,13 +143,16 @@ function mapEntry(field: protobuf.Field, onReference: OnReference): MessageDescr
   const part = (name: string, number: number, reference: TypeReference): FieldDescriptor => ({
     name,
     number,
-    label: 'optional',
+    label: 'LABEL_OPTIONAL',
     jsonName: name,
     ...reference,
   })
   return {
     name: entryName(field),
-    field: [part('key', 1, { type: keyType }), part('value', 2, typeReference(field, onReference))],
+    field: [
+      part('key', 1, { type: scalar(keyType) }),
+      part('value', 2, typeReference(field, onReference)),
+    ],
     nestedType: [],
     enumType: [],
     extensionRange: [],
@@ -164,7 +160,7 @@ function mapEntry(field: protobuf.Field, onReference: OnReference): MessageDescr
     oneofDecl: [],
     reservedRange: [],
     reservedName: [],
-    options: { map_entry: true },
+    options: { mapEntry: true },
   }
 }
 
@@ -198,10 +194,9 @@ function escapeOctets(text: string): string {
     .join('')
 }
 
-/** `openBy`: what makes the last number of a range the descriptor's end. */
-function ranges(reserved: Reserved | undefined, openBy: 0 | 1): RangeDescriptor[] {
+function ranges(reserved: Reserved | undefined): RangeDescriptor[] {
   return (reserved ?? []).flatMap((range) =>
-    typeof range === 'string' ? [] : [{ start: range[0]!, end: range[1]! + openBy }],
+    typeof range === 'string' ? [] : [{ start: range[0]!, end: range[1]! + 1 }],
   )
 }
 
@@ -212,12 +207,25 @@ function names(reserved: Reserved | undefined): string[] {
 /** What protobufjs keeps among the options although it has a place of its own in descriptors. */
 const NOT_OPTIONS: ReadonlySet<string> = new Set(['default', 'json_name', 'proto3_optional'])
 
-/** Options that descriptor.proto knows are encoded, custom ones in parentheses left out. */
+/** Options that descriptor.proto knows, custom ones in parentheses left out. */
 export function knownOptions(options: OptionValues | null | undefined): OptionValues | undefined {
-  const entries = Object.entries(options ?? {}).filter(
-    ([name]) => !NOT_OPTIONS.has(name) && !name.startsWith('('),
+  const { camelCase } = protobufjs().util
+  const known = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null ? knownOptions(value as OptionValues) : value
+  const entries = Object.entries(options ?? {}).flatMap(([name, value]) =>
+    NOT_OPTIONS.has(name) || name.startsWith('(') ? [] : [[camelCase(name), known(value)]],
   )
   return entries.length === 0 ? undefined : Object.fromEntries(entries)
+}
+
+/** The name of a field as its .proto file has it. */
+function declaredName(field: protobuf.Field): string {
+  return field.protoName ?? field.name
+}
+
+/** protobufjs keeps no declared name of a oneof: its camel case is undone. */
+function declaredOneofName(oneof: protobuf.OneOf): string {
+  return oneof.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 export function isType(object: protobuf.ReflectionObject): object is protobuf.Type {

@@ -1,7 +1,6 @@
 // A protobufjs root → the descriptors of its files, for server reflection and for tools that read
 // descriptor sets. What protobufjs offers for this renames files and drops their dependencies.
 import type protobuf from 'protobufjs'
-import { ByteSink } from '../../base/byte-sink.ts'
 import {
   describeEnum,
   describeExtension,
@@ -13,10 +12,8 @@ import {
   isType,
   knownOptions,
 } from './describe.ts'
-import { FILE } from './descriptor-schemas.ts'
 import type { FileDescriptor, MessageDescriptor } from './descriptor-types.ts'
-import { MessageCodecs } from './message-codec.ts'
-import { field, MessageSchema } from './schema.ts'
+import { descriptorType, loadDescriptors } from './protobufjs.ts'
 
 /** One .proto file as reflection serves it. */
 export interface DescribedFile {
@@ -38,13 +35,12 @@ interface Editioned {
 
 const EDITIONS: Readonly<Record<string, number>> = { '2023': 1000, '2024': 1001 }
 
-const codecs = new MessageCodecs()
-
 /**
- * The files of a root that `loadProto` or protobufjs loaded, each after those it depends on.
+ * The files of a root that `loadProto` gave, each after those it depends on.
  * Dependencies are the files whose types are referred to; custom options and comments are left out.
  */
 export function describeFiles(root: protobuf.Root): readonly DescribedFile[] {
+  loadDescriptors()
   const files = new Map<string, protobuf.ReflectionObject[]>()
   collect(root, files)
   const described = new Map<string, DescribedFile>()
@@ -54,16 +50,15 @@ export function describeFiles(root: protobuf.Root): readonly DescribedFile[] {
 
 /** An encoded google.protobuf.FileDescriptorSet of all files of a root. */
 export function toFileDescriptorSet(root: protobuf.Root): Buffer {
-  const sink = new ByteSink()
-  const set = codecs.of<{ file: readonly Buffer[] }>(FILE_SET)
-  set.encode({ file: describeFiles(root).map(({ bytes }) => bytes) }, sink)
-  return sink.detach()
+  const FileDescriptorProto = descriptorType('FileDescriptorProto')
+  const file = describeFiles(root).map(({ bytes }) => FileDescriptorProto.decode(bytes))
+  return encode('FileDescriptorSet', { file })
 }
 
-/** A message and its encoded form are the same on the wire: the files are encoded already. */
-const FILE_SET = new MessageSchema('google.protobuf.FileDescriptorSet', () => [
-  field(1, 'file', 'bytes', 'repeated'),
-])
+function encode(type: string, descriptor: object): Buffer {
+  const Type = descriptorType(type)
+  return Type.encode(Type.fromObject(descriptor)).finish() as Buffer
+}
 
 /** Sorts the top-level objects below a namespace by the file that declared them. */
 function collect(
@@ -123,12 +118,10 @@ function describe(
   }
   for (const dependency of dependencies) describe(dependency, files, described)
   const file: FileDescriptor = { ...descriptor, dependency: [...dependencies] }
-  const sink = new ByteSink()
-  codecs.of<FileDescriptor>(FILE).encode(file, sink)
   described.set(name, {
     name,
     dependencies: file.dependency,
-    bytes: sink.detach(),
+    bytes: encode('FileDescriptorProto', file),
     symbols: symbolsOf(file),
     extensions: extensionsOf(file),
   })

@@ -1,9 +1,9 @@
-// The messages of descriptor.proto as plain objects, as descriptor-schemas.ts encodes them.
+// The messages of descriptor.proto as plain objects, in the form that protobufjs encodes.
 
-/** Options by the names of .proto files. */
+/** Options by their names in camel case. */
 export type OptionValues = Readonly<Record<string, unknown>>
 
-/** A half-open range of field numbers, a closed one of enum values. */
+/** A half-open range of field numbers. */
 export interface RangeDescriptor {
   readonly start: number
   readonly end: number
@@ -12,7 +12,8 @@ export interface RangeDescriptor {
 export interface FieldDescriptor {
   readonly name: string
   readonly number: number
-  readonly label: 'optional' | 'required' | 'repeated'
+  readonly label: 'LABEL_OPTIONAL' | 'LABEL_REQUIRED' | 'LABEL_REPEATED'
+  /** As in `TYPE_INT32`. */
   readonly type: string
   /** With a leading dot. */
   readonly typeName?: string | undefined
@@ -25,16 +26,10 @@ export interface FieldDescriptor {
   readonly options?: OptionValues | undefined
 }
 
+/** Made by protobufjs, like services; the parts that are looked at. */
 export interface EnumDescriptor {
   readonly name: string
-  readonly value: readonly {
-    readonly name: string
-    readonly number: number
-    readonly options?: OptionValues | undefined
-  }[]
-  readonly options?: OptionValues | undefined
-  readonly reservedRange: readonly RangeDescriptor[]
-  readonly reservedName: readonly string[]
+  readonly value: readonly { readonly name: string }[]
 }
 
 export interface MessageDescriptor {
@@ -55,15 +50,7 @@ export interface MessageDescriptor {
 
 export interface ServiceDescriptor {
   readonly name: string
-  readonly method: readonly {
-    readonly name: string
-    readonly inputType: string
-    readonly outputType: string
-    readonly clientStreaming?: boolean | undefined
-    readonly serverStreaming?: boolean | undefined
-    readonly options?: OptionValues | undefined
-  }[]
-  readonly options?: OptionValues | undefined
+  readonly method: readonly { readonly name: string }[]
 }
 
 /** One .proto file. */

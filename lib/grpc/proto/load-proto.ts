@@ -1,5 +1,4 @@
-// .proto files → service definitions and message codecs, at run time. protobufjs parses the files
-// and is loaded when the first one comes.
+// .proto files → service definitions and message codecs, at run time. Loads protobufjs.
 import type protobuf from 'protobufjs'
 import type { Codec } from '../protocol/codec.ts'
 import {
@@ -9,11 +8,10 @@ import {
   MethodKind,
   type ServiceDefinition,
 } from '../protocol/method.ts'
-import type { DecodeOptions } from './compile-decoder.ts'
+import type { DecodeOptions } from './convert-message.ts'
 import { MessageCodecs } from './message-codec.ts'
 import { ProtoFiles, type ProtoText, resolveRoot } from './proto-files.ts'
-import { fullName, Reflection } from './reflect.ts'
-import type { LongFactory } from './wire-reader.ts'
+import { fullName, protobufjs } from './protobufjs.ts'
 
 /** How files are found and what messages look like. */
 export interface LoadProtoOptions extends Partial<DecodeOptions> {
@@ -29,7 +27,7 @@ export interface LoadedProto<Services> {
   readonly services: Services
   /** Codecs by full name (`package.Outer.Inner`). */
   readonly messages: Readonly<Record<string, Codec<unknown>>>
-  /** The reflected files, for `descriptorSet` and tools. Field names are as declared. */
+  /** The reflected files, for `describeFiles` and tools. */
   readonly root: protobuf.Root
 }
 
@@ -46,25 +44,24 @@ export async function loadProto<Services = Readonly<Record<string, ServiceDefini
   source: string | readonly string[] | ProtoText | protobuf.Root,
   options: LoadProtoOptions = {},
 ): Promise<LoadedProto<Services>> {
-  const { default: protobufjs } = await import('protobufjs')
-  const root = await rootOf(source, protobufjs, options.includeDirs ?? [])
-  const reflection = new Reflection(options.keepCase ?? false)
-  const codecs = new MessageCodecs(definedOptions(options), longFactory(protobufjs))
-  const builder = new Builder(reflection, codecs)
+  const root = await rootOf(source, options)
+  const builder = new Builder(new MessageCodecs(definedOptions(options)))
   builder.visit(root)
   return { services: builder.services() as Services, messages: builder.messages, root }
 }
 
 async function rootOf(
   source: string | readonly string[] | ProtoText | protobuf.Root,
-  protobufjs: typeof protobuf,
-  includeDirs: readonly string[],
+  { includeDirs = [], keepCase = false }: LoadProtoOptions,
 ): Promise<protobuf.Root> {
   if (typeof source === 'object' && 'resolveAll' in source) {
-    resolveRoot(source)
-    return source
+    const { Root } = protobufjs()
+    // The types of another copy of protobufjs cannot work on the readers and writers of this one.
+    const root = source instanceof Root ? source : Root.fromJSON((source as protobuf.Root).toJSON())
+    resolveRoot(root)
+    return root
   }
-  const files = new ProtoFiles(protobufjs, includeDirs)
+  const files = new ProtoFiles(includeDirs, keepCase)
   if (typeof source === 'object' && 'text' in source) await files.addText(source)
   else {
     const paths = typeof source === 'string' ? [source] : source
@@ -85,27 +82,20 @@ function definedOptions(options: LoadProtoOptions): Partial<DecodeOptions> {
   }
 }
 
-function longFactory(protobufjs: typeof protobuf): LongFactory {
-  const Long = protobufjs.util.Long as unknown as LongFactory
-  return { fromBits: (low, high, unsigned) => Long.fromBits(low, high, unsigned) }
-}
-
 /** Collects services and codecs from a tree of reflected objects. */
 class Builder {
   public readonly messages: Record<string, Codec<unknown>> = Object.create(null)
   private readonly found: ServiceDefinition[] = []
-  private readonly reflection: Reflection
   private readonly codecs: MessageCodecs
 
-  public constructor(reflection: Reflection, codecs: MessageCodecs) {
-    this.reflection = reflection
+  public constructor(codecs: MessageCodecs) {
     this.codecs = codecs
   }
 
   public visit(scope: protobuf.NamespaceBase): void {
     for (const object of scope.nestedArray) {
       if ('fieldsArray' in object)
-        this.messages[fullName(object)] = this.codec(object as protobuf.Type)
+        this.messages[fullName(object)] = this.codecs.of(object as protobuf.Type)
       if ('methodsArray' in object) this.found.push(this.service(object as protobuf.Service))
       if ('nestedArray' in object) this.visit(object as protobuf.NamespaceBase)
     }
@@ -142,14 +132,10 @@ class Builder {
     return defineMethod(service, name, {
       wireName: method.name,
       kind: kindOf(method),
-      request: this.codec(method.resolvedRequestType as protobuf.Type),
-      response: this.codec(method.resolvedResponseType as protobuf.Type),
+      request: this.codecs.of(method.resolvedRequestType as protobuf.Type),
+      response: this.codecs.of(method.resolvedResponseType as protobuf.Type),
       idempotency: idempotencyOf(method),
     })
-  }
-
-  private codec(type: protobuf.Type): Codec<unknown> {
-    return this.codecs.of(this.reflection.message(type))
   }
 }
 

@@ -16,7 +16,7 @@ export class FieldError extends Error {
 
   /** The same fault seen from the message around: `at` is the field that holds the inner one. */
   public inside(at: string): this {
-    this.path = this.path === '' ? at : `${at}.${this.path}`
+    this.path = at + (this.path === '' || this.path.startsWith('[') ? '' : '.') + this.path
     this.message = this.text()
     return this
   }
@@ -28,14 +28,24 @@ export class FieldError extends Error {
 
 /** Octets are no message of the type. */
 export class WireFormatError extends Error {
-  public constructor(message: string) {
-    super(message)
+  public constructor(typeName: string, cause: unknown) {
+    super(`malformed ${typeName}: ${(cause as Error).message}`, { cause })
     this.name = 'WireFormatError'
   }
 }
 
+/** The error of a field that holds `got`; {@link nest} adds the field's name. */
+export function badValue(got: unknown, want: string): FieldError {
+  return new FieldError('', `got ${describeValue(got)}, want ${want}`)
+}
+
+/** Adds the name of the field that holds the value of which `thrown` tells. */
+export function nest(thrown: unknown, at: string): unknown {
+  return thrown instanceof FieldError ? thrown.inside(at) : thrown
+}
+
 /** A short text for any value, for messages. */
-export function describeValue(value: unknown): string {
+function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`

@@ -3,6 +3,7 @@ import { access, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import type protobuf from 'protobufjs'
+import { protobufjs } from './protobufjs.ts'
 
 /** A .proto file, or what it refers to, is wrong or missing. */
 export class ProtoError extends Error {
@@ -26,21 +27,22 @@ export interface ProtoText {
   readonly name?: string
 }
 
-type Protobuf = typeof protobuf
 /** The parser reads the file's name from a property of its own, which its types leave out. */
 type NamedParse = typeof protobuf.parse & { filename: string | null }
 
-/** Loads files into one root. Names are kept as declared. */
+/** Loads files into one root. */
 export class ProtoFiles {
   public readonly root: protobuf.Root
-  private readonly protobuf: Protobuf
+  private readonly protobuf: typeof protobuf = protobufjs()
   private readonly dirs: readonly string[]
+  private readonly keepCase: boolean
   private readonly seen = new Set<string>()
 
-  public constructor(protobufjs: Protobuf, includeDirs: readonly string[]) {
-    this.protobuf = protobufjs
+  /** `keepCase`: fields have their declared names, not their camel case. */
+  public constructor(includeDirs: readonly string[], keepCase: boolean) {
     this.dirs = includeDirs.map((dir) => path.resolve(dir))
-    this.root = new protobufjs.Root()
+    this.keepCase = keepCase
+    this.root = new this.protobuf.Root()
   }
 
   /** Loads a file given by its path, and its imports. */
@@ -86,7 +88,9 @@ export class ProtoFiles {
     const parse = this.protobuf.parse as NamedParse
     try {
       parse.filename = name
-      const { imports = [], weakImports = [] } = parse(text, this.root, { keepCase: true })
+      const { imports = [], weakImports = [] } = parse(text, this.root, {
+        keepCase: this.keepCase,
+      })
       return [...imports, ...weakImports]
     } catch (error) {
       const { message } = error as Error
@@ -117,7 +121,9 @@ export class ProtoFiles {
   private addBundled(name: string, json: protobuf.INamespace): void {
     const scope = this.root.define('google.protobuf')
     const before = new Set(scope.nestedArray)
-    this.root.addJSON(json.nested ?? {})
+    const nested = structuredClone(json.nested ?? {})
+    if (this.keepCase) for (const type of Object.values(nested)) keepNames(type as BundledType)
+    this.root.addJSON(nested)
     for (const object of scope.nestedArray) if (!before.has(object)) object.filename = name
   }
 
@@ -133,6 +139,22 @@ export class ProtoFiles {
   private where(dir: string = process.cwd()): string {
     return [...this.dirs, dir].join(', ')
   }
+}
+
+/** The descriptor of a type; its declared names are not in the types of protobufjs. */
+interface BundledType {
+  fields?: Record<string, { protoName?: string }>
+  oneofs?: Record<string, { oneof: string[] }>
+}
+
+/** Gives the fields of a parsed type their declared names. */
+function keepNames(type: BundledType): void {
+  const declared = (name: string): string => type.fields?.[name]?.protoName ?? name
+  for (const oneof of Object.values(type.oneofs ?? {})) oneof.oneof = oneof.oneof.map(declared)
+  if (type.fields === undefined) return
+  type.fields = Object.fromEntries(
+    Object.entries(type.fields).map(([name, field]) => [declared(name), field]),
+  )
 }
 
 /** As {@link ProtoFiles.resolve}, for any root. */

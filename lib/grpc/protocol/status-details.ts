@@ -2,10 +2,10 @@
 // Source: google/rpc/status.proto, google/rpc/error_details.proto; grpc-go http2_client.go.
 import { ByteSink } from '../../base/byte-sink.ts'
 import { Code } from '../../base/status.ts'
-import { MessageCodecs } from '../proto/message-codec.ts'
-import { badValue, nest } from '../proto/wire-writer.ts'
+import { badValue, nest } from '../proto/proto-errors.ts'
+import type { Codec } from './codec.ts'
 import { encodeBinaryValue, isBinaryText } from './metadata-rules.ts'
-import { DETAILS, STATUS } from './status-schemas.ts'
+import { DETAILS, type RpcStatus, STATUS, type TypedAny } from './status-types.ts'
 
 /** The cause of an error by a stable reason and the domain that defines it. */
 export interface ErrorInfo {
@@ -114,19 +114,7 @@ export type StatusDetail =
   | LocalizedMessage
   | UnknownDetail
 
-interface Any {
-  readonly typeUrl: string
-  readonly value: Uint8Array
-}
-
-interface RpcStatus {
-  readonly code: number
-  readonly message: string
-  readonly details: readonly Any[]
-}
-
 const PREFIX = 'type.googleapis.com/'
-const codecs = new MessageCodecs()
 
 /** What {@link decodeStatusDetails} found. */
 export interface DecodedStatus {
@@ -155,7 +143,7 @@ export function encodeStatusDetails(
       }
     }),
   }
-  return encodeBinaryValue(encode(codecs.of<RpcStatus>(STATUS), status))
+  return encodeBinaryValue(encode(STATUS, status))
 }
 
 /** Decodes a received grpc-status-details-bin. Undefined when it is malformed. Never throws. */
@@ -163,7 +151,7 @@ export function decodeStatusDetails(detailsBin: string): DecodedStatus | undefin
   if (!isBinaryText(detailsBin)) return undefined
   const octets = Buffer.from(detailsBin, 'base64')
   try {
-    const status = codecs.of<RpcStatus>(STATUS).decode(octets, 0, octets.length, true)
+    const status = STATUS.decode(octets, 0, octets.length, true)
     return { code: status.code, message: status.message, details: status.details.map(fromAny) }
   } catch {
     return undefined
@@ -189,25 +177,25 @@ export function withDetails(
   }
 }
 
-function toAny(detail: StatusDetail): Any {
+function toAny(detail: StatusDetail): TypedAny {
   const type = detail['@type']
   const typeUrl = type.includes('/') ? type : PREFIX + type
   if (isUnknown(detail)) return { typeUrl, value: detail.value }
-  const schema = DETAILS.get(type)
-  if (schema === undefined) {
-    throw badValue('', detail, `a standard detail, or { '@type', value: Uint8Array } for ${type}`)
+  const codec = DETAILS.get(type)
+  if (codec === undefined) {
+    throw badValue(detail, `a standard detail, or { '@type', value: Uint8Array } for ${type}`)
   }
-  return { typeUrl, value: encode(codecs.of<StatusDetail>(schema), detail) }
+  return { typeUrl, value: encode(codec, detail) }
 }
 
-function fromAny({ typeUrl, value }: Any): StatusDetail {
+function fromAny({ typeUrl, value }: TypedAny): StatusDetail {
   const type = typeUrl.startsWith(PREFIX) ? typeUrl.slice(PREFIX.length) : typeUrl
   const unknown: UnknownDetail = { '@type': type, value }
-  const schema = DETAILS.get(type)
-  if (schema === undefined) return unknown
+  const codec = DETAILS.get(type)
+  if (codec === undefined) return unknown
   try {
     const octets = value as Buffer
-    const fields = codecs.of<object>(schema).decode(octets, 0, octets.length, true)
+    const fields = codec.decode(octets, 0, octets.length, true)
     return { '@type': type, ...fields } as StatusDetail
   } catch {
     return unknown
@@ -218,7 +206,7 @@ function isUnknown(detail: StatusDetail): detail is UnknownDetail {
   return 'value' in detail && detail.value instanceof Uint8Array
 }
 
-function encode<T>(codec: { encode(message: T, out: ByteSink): void }, message: T): Buffer {
+function encode<T>(codec: Codec<T>, message: T): Buffer {
   const sink = new ByteSink()
   codec.encode(message, sink)
   return sink.detach()

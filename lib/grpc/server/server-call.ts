@@ -22,18 +22,16 @@ import type {
   InterceptedResponse,
   InterceptorNext,
 } from '../call/interceptor.ts'
-import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
-import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import type { SendOptions } from '../call/message-sender.ts'
 import { RpcObserver } from '../observe/rpc-observer.ts'
 import type { StatsHandler } from '../observe/stats.ts'
-import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
 import type { RequestHead } from '../protocol/request-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { encodeStatusDetails } from '../protocol/status-details.ts'
 import type { ServerCallContext } from './handlers.ts'
+import { RequestReader, type RequestReaderOwner } from './request-reader.ts'
 import { type ResponseSettings, ResponseWriter } from './response-writer.ts'
 import type { Route } from './router.ts'
 
@@ -48,14 +46,7 @@ export interface CallServer extends ResponseSettings {
   reportFault(where: string, error: unknown): void
 }
 
-export class ServerCall
-  implements
-    StreamHandler,
-    MessageReceiverOwner<unknown>,
-    MessageQueueOwner,
-    SlotUser,
-    ServerCallContext
-{
+export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, ServerCallContext {
   public readonly side = 'server'
   private readonly server: CallServer
   private readonly transport: ServerTransport
@@ -64,14 +55,8 @@ export class ServerCall
   private readonly head: RequestHead
   private readonly route: Route
   private readonly observer: RpcObserver | undefined
+  private readonly requests: RequestReader
   private readonly response: ResponseWriter
-  private receiver: MessageReceiver<unknown> | undefined = undefined
-  /** Of a call that streams its requests. */
-  private queue: MessageQueue<unknown> | undefined = undefined
-  private request: unknown = undefined
-  private hasRequest = false
-  /** The handler has read enough. */
-  private discards = false
   /** A status was sent, or can be sent no more. */
   private over = false
   private holdsSlot = false
@@ -97,6 +82,9 @@ export class ServerCall
     this.head = head
     this.route = route
     this.observer = server.stats === undefined ? undefined : this.observe(server.stats)
+    const { maxRecvMessageBytes, compressors } = server
+    const reading = { maxRecvMessageBytes, compressor: compressors.get(head.encoding) }
+    this.requests = new RequestReader(stream, route.method, reading, this.observer, this)
     this.response = new ResponseWriter(server, stream, route.method, head, this.observer, (error) =>
       this.fail(error),
     )
@@ -110,9 +98,7 @@ export class ServerCall
   /** Begins a call of any number of requests. Called in the parser. */
   public processStreamingRPC(): void {
     this.startDeadline()
-    if (this.over) return
-    this.queue = new MessageQueue(this)
-    this.transport.afterReceive(this)
+    if (!this.over) this.transport.afterReceive(this)
   }
 
   // ── ServerCallContext
@@ -189,26 +175,11 @@ export class ServerCall
   }
 
   public onData(buf: Buffer, start: number, end: number): void {
-    if (this.over || this.discards) {
-      this.stream.credit(end - start)
-      return
-    }
-    // The common request: one message, whole, uncompressed, in one frame.
-    if (this.receiver === undefined) {
-      const messageBytes = wholeMessageBytes(buf, start, end)
-      if (messageBytes >= 0 && messageBytes <= this.server.maxRecvMessageBytes) {
-        this.decodeWhole(buf, start + PREFIX_BYTES, end)
-        return
-      }
-      this.receiver = this.createReceiver()
-    }
-    this.receiver.push(buf, start, end)
+    this.requests.push(buf, start, end)
   }
 
   public onEnd(): void {
-    if (this.over) return
-    if (this.receiver === undefined) this.onMessagesEnd()
-    else this.receiver.end()
+    this.requests.end()
   }
 
   public onWritable(): void {
@@ -222,58 +193,14 @@ export class ServerCall
     this.observer?.end({ code: Code.Cancelled, message: 'the client is gone' })
   }
 
-  // ── MessageReceiverOwner
+  // ── RequestReaderOwner
 
-  public get hasUntaken(): boolean {
-    return this.queue !== undefined && this.queue.length > 0
+  public onRequest(): void {
+    this.transport.afterReceive(this)
   }
 
-  public onMessage(message: unknown, wireBytes: number, messageBytes: number): void {
-    this.observer?.received(message, messageBytes, wireBytes)
-    if (this.queue !== undefined) {
-      this.queue.push(message, wireBytes)
-    } else if (this.hasRequest) {
-      this.fail(cardinality('more than one request', this.route.method.path))
-    } else {
-      this.request = message
-      this.hasRequest = true
-    }
-  }
-
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
-    if (this.queue === undefined || this.queue.isAwaited) this.stream.expect(missingBytes)
-  }
-
-  public onMessagesEnd(): void {
-    if (this.queue !== undefined) {
-      this.queue.end()
-    } else if (!this.hasRequest) {
-      this.fail(cardinality('no request', this.route.method.path))
-    } else {
-      this.transport.afterReceive(this)
-    }
-  }
-
-  public onMessageFault(error: RpcError): void {
+  public onRequestFault(error: RpcError): void {
     this.fail(error)
-  }
-
-  // ── MessageQueueOwner
-
-  public messageTaken(wireBytes: number): void {
-    this.stream.credit(wireBytes)
-    this.receiver?.resume()
-  }
-
-  public readerWaits(): void {
-    const missingBytes = this.receiver?.missingBytes ?? 0
-    if (missingBytes > 0) this.stream.expect(missingBytes)
-  }
-
-  /** What still comes is dropped; the answer is still due. */
-  public readerLeft(): void {
-    this.discards = true
-    this.receiver?.stop()
   }
 
   // ── the handler
@@ -291,10 +218,8 @@ export class ServerCall
       return
     }
     this.stream.handlerStarted = true
-    const input = this.queue ?? this.request
-    this.request = undefined
     try {
-      const result = this.callHandler(input)
+      const result = this.callHandler(this.requests.takeInput())
       if (!isThenable(result)) this.onResult(result)
       else {
         result.then(
@@ -414,13 +339,10 @@ export class ServerCall
   private end(error: RpcError | undefined): void {
     this.over = true
     this.deadlineTimer?.cancel()
-    this.receiver?.stop()
+    this.requests.stop(error)
     this.response.stop()
-    if (error === undefined) {
-      void this.queue?.return()
-    } else {
+    if (error !== undefined) {
       this.endReason = error
-      this.queue?.end(error)
       this.abortController?.abort(error)
     }
     if (!this.holdsSlot) this.transport.slots.abandon(this)
@@ -442,29 +364,6 @@ export class ServerCall
     else {
       this.deadlineTimer = clock.deadline(timeoutMs, () => this.fail(deadlineExceeded()), false)
     }
-  }
-
-  // ── receiving
-
-  private decodeWhole(buf: Buffer, start: number, end: number): void {
-    let message: unknown
-    try {
-      message = decodeMessage(this.route.method.request, buf, start, end, false)
-    } catch (thrown) {
-      this.fail(RpcError.from(thrown))
-      return
-    }
-    this.onMessage(message, PREFIX_BYTES + end - start, end - start)
-  }
-
-  private createReceiver(): MessageReceiver<unknown> {
-    const { server, route, head } = this
-    return new MessageReceiver(
-      route.method.request,
-      this,
-      server.maxRecvMessageBytes,
-      server.compressors.get(head.encoding),
-    )
   }
 
   // ── errors and observation
@@ -505,12 +404,6 @@ export class ServerCall
     observer.tell({ kind: 'begin', attempt: 1, isTransparentRetry: false })
     return observer
   }
-}
-
-function cardinality(what: string, path: string): RpcError {
-  return new RpcError(Code.Unimplemented, `${what} for ${path}, want exactly one`, {
-    token: 'cardinality',
-  })
 }
 
 function deadlineExceeded(): RpcError {

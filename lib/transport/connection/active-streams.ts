@@ -189,12 +189,17 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
   public credit(stream: Stream, bytes: number): void {
     const { recvWindow } = stream
     const heldBefore = recvWindow.heldBytes
+    const extendedBefore = recvWindow.extendedBytes
     const increment = recvWindow.onRead(bytes)
-    this.budget.release(heldBefore - recvWindow.heldBytes)
+    this.budget.release(
+      heldBefore - recvWindow.heldBytes,
+      extendedBefore - recvWindow.extendedBytes,
+    )
     if (increment > 0) this.raiseWindow(stream, increment)
   }
 
   public expect(stream: Stream, bytes: number): void {
+    if (stream.recvPhase === HalfPhase.Done) return
     stream.expectedBytes = bytes
     this.budget.expect(stream)
   }
@@ -255,7 +260,10 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
   public grantExpected(stream: Stream): void {
     const bytes = stream.expectedBytes
     stream.expectedBytes = 0
-    const increment = stream.recvWindow.maybeAdjust(stream.recvWindow.heldBytes + bytes)
+    const { recvWindow } = stream
+    const extendedBefore = recvWindow.extendedBytes
+    const increment = recvWindow.maybeAdjust(recvWindow.heldBytes + bytes)
+    this.budget.extendedBytes += recvWindow.extendedBytes - extendedBefore
     if (increment > 0) this.raiseWindow(stream, increment)
   }
 
@@ -276,7 +284,7 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
       this.table.remove(stream)
       this.closed.note(stream.id, state)
     }
-    this.budget.release(stream.recvWindow.heldBytes)
+    this.budget.release(stream.recvWindow.heldBytes, stream.recvWindow.extendedBytes)
     this.budget.forget(stream)
     try {
       stream.handler.onClosed(closed)

@@ -14,6 +14,8 @@ const GAMMA = 2
 const BOOTSTRAP_SAMPLES = 10
 /** A sample holds at most this many times what the path holds. */
 const SAMPLE_EXCESS = 1.5
+/** A sample starts after so much data, or a quarter of a small window, or a sixteenth of a large. */
+const START_BYTES = 16_384
 /** Below the resolution of any clock in use; keeps the bandwidth finite. */
 const MIN_ROUND_TRIP_MS = 0.001
 
@@ -22,8 +24,7 @@ const Phase = { Gathering: 0, PingWanted: 1, PingSent: 2 } as const
 /**
  * Estimates the bandwidth-delay product of a connection.
  *
- * Unlike grpc-go's a sample starts only after a quarter of the window has arrived since the last
- * one: small messages to and fro must not cost a PING each.
+ * Unlike grpc-go's a sample starts only after some data has arrived since the last one: small messages to and fro must not cost a PING each.
  */
 export class BdpEstimator {
   private bdpBytes: number
@@ -49,10 +50,16 @@ export class BdpEstimator {
   public add(bytes: number): boolean {
     if (this.bdpBytes >= MAX_BDP_BYTES) return false
     this.gatheredBytes += bytes
-    if (this.phase !== Phase.Gathering || this.gatheredBytes < this.bdpBytes >> 2) return false
+    if (this.phase !== Phase.Gathering || this.gatheredBytes < this.startBytes) return false
     this.phase = Phase.PingWanted
     this.gatheredBytes = bytes
     return true
+  }
+
+  // What is gathered before a sample is missing in it when the window holds the peer back, so of a
+  // large window it is a small part.
+  private get startBytes(): number {
+    return Math.max(Math.min(this.bdpBytes >> 2, START_BYTES), this.bdpBytes >> 4)
   }
 
   /** The flush that carries the wanted PING was written. */

@@ -35,6 +35,11 @@ export class RecvWindow {
     return this.pendingData
   }
 
+  /** Granted beyond the limit for a large message and not yet taken. */
+  public get extendedBytes(): number {
+    return this.delta
+  }
+
   /** What the peer may still send. Negative after the limit was lowered. */
   public get availableBytes(): number {
     return this.limit + this.delta - this.pendingData - this.pendingUpdate

@@ -1,22 +1,26 @@
 // What a connection pins in received data that no application has taken yet.
 //
-// Connection credit returns on receipt, so only the stream windows bound what can pile up. While
-// more than `maxBufferedBytes` is held, no window is raised for a large message, except that of the
-// stream that has waited longest: it alone can finish, so one connection holds at most
+// Connection credit returns on receipt, so only the stream windows bound what can pile up. What they
+// are extended by for large messages is bounded by `maxBufferedBytes`, and while more than that is
+// held they are not extended at all; except that of the stream that has waited longest, which alone
+// can finish. So one connection holds at most
 // streams × initial window + maxBufferedBytes + one message.
 import type { Stream } from './stream.ts'
 
-/** What the budget asks of activeStreams. */
+/** Extends windows; see {@link ReceiveBudget}. */
 export interface ReceiveBudgetHost {
-  /** Raises the stream's window by what it expects. */
+  /** Extends the stream's window by what it expects. */
   grantExpected(stream: Stream): void
 }
 
 export class ReceiveBudget {
   /** Received octets that no application has taken. */
   public heldBytes = 0
+  /** What the windows are extended by, over all streams. */
+  public extendedBytes = 0
   private readonly maxBytes: number
   private readonly host: ReceiveBudgetHost
+  /** In the order of asking. The first may be the one that was granted beyond the budget. */
   private expecting: Set<Stream> | undefined
 
   public constructor(maxBytes: number, host: ReceiveBudgetHost) {
@@ -31,7 +35,7 @@ export class ReceiveBudget {
 
   /** A message larger than the window is due on the stream (`stream.expectedBytes`). */
   public expect(stream: Stream): void {
-    if (!this.over) {
+    if (this.expecting === undefined && this.mayExtend(stream.expectedBytes)) {
       this.host.grantExpected(stream)
       return
     }
@@ -40,9 +44,10 @@ export class ReceiveBudget {
     this.grantOldest()
   }
 
-  /** `bytes` were taken, or dropped with their stream. */
-  public release(bytes: number): void {
-    this.heldBytes -= bytes
+  /** Octets were taken, or dropped with their stream, and the extension that they came by is over. */
+  public release(heldBytes: number, extendedBytes: number): void {
+    this.heldBytes -= heldBytes
+    this.extendedBytes -= extendedBytes
     if (this.expecting !== undefined) this.grantOldest()
   }
 
@@ -51,13 +56,17 @@ export class ReceiveBudget {
     if (this.expecting?.delete(stream)) this.grantOldest()
   }
 
+  private mayExtend(bytes: number): boolean {
+    return !this.over && this.extendedBytes + bytes <= this.maxBytes
+  }
+
   private grantOldest(): void {
-    const expecting = this.expecting
+    const { expecting } = this
     if (expecting === undefined) return
     for (const stream of expecting) {
       if (stream.expectedBytes > 0) this.host.grantExpected(stream)
-      // While over, the one granted now stays at the head until its data was taken.
-      if (this.over) return
+      // Granted beyond the budget: until its message was taken it is the only one.
+      if (stream.recvWindow.extendedBytes > 0 && !this.mayExtend(0)) return
       expecting.delete(stream)
     }
     this.expecting = undefined

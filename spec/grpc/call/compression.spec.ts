@@ -1,5 +1,6 @@
 // Message compression on a call: what is chosen, what is announced, and what bad data may do.
 import { brotliCompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import * as fc from 'fast-check'
 import t from 'tap'
 import type { Compressor } from '../../../lib/grpc/protocol/compression.ts'
 import { putPrefix } from '../../../lib/grpc/protocol/message.ts'
@@ -314,5 +315,56 @@ t.test('responses that are awaited while compressed come in order with the end',
     [300_000, 1, 200_000],
   )
   await own.assertQuiet(t)
+  await bench.assertQuiet(t)
+})
+
+t.test('a reader that leaves has nothing decompressed for it', async (t) => {
+  let decompressed = 0
+  const counting: Compressor = {
+    name: 'gzip',
+    compress: gzipSync,
+    decompress(bytes) {
+      decompressed++
+      return gunzipSync(bytes)
+    },
+  }
+  const bench = new EchoBench(
+    {
+      async sum(requests) {
+        await requests.next()
+        await requests.return()
+        return { n: 1 }
+      },
+    },
+    { server: { compressors: [counting] }, channel: { compressors: [counting] } },
+  )
+  const client = await bench.rawClient()
+  const one = framed(gzipSync(Buffer.from('{}')), true)
+  const body = Buffer.concat(Array.from({ length: 20 }, () => one))
+  const extra = ['grpc-encoding', 'gzip']
+  t.match(await rawCall(bench, client, { path: '/spec.Echo/Sum', body, extra }), { status: '0' })
+  t.ok(decompressed <= 2, `${decompressed} were`)
+  await bench.assertQuiet(t)
+})
+
+t.test('random octets under every encoding: a status, and the server lives', async (t) => {
+  const bench = new EchoBench()
+  const client = await bench.rawClient()
+  const encodings = ['gzip', 'deflate', 'br', 'identity', '', 'zstd']
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.constantFrom(...encodings),
+      fc.constantFrom('/spec.Echo/Unary', '/spec.Echo/Chat'),
+      async (octets, encoding, path) => {
+        const body = framed(Buffer.from(octets), true)
+        const extra = encoding === '' ? [] : ['grpc-encoding', encoding]
+        const { status } = await rawCall(bench, client, { path, body, extra })
+        return status === (encoding === 'zstd' ? '12' : '13')
+      },
+    ),
+    { numRuns: 300 },
+  )
+  t.strictSame(await bench.run(bench.client.unary({ n: 1 })), { n: 1 })
   await bench.assertQuiet(t)
 })

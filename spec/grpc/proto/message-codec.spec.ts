@@ -4,11 +4,8 @@ import fc from 'fast-check'
 import protobuf from 'protobufjs'
 import t from 'tap'
 import { ByteSink } from '../../../lib/base/byte-sink.ts'
-import { MessageCodecs } from '../../../lib/grpc/proto/message-codec.ts'
+import { lazyCodecs, MessageCodecs } from '../../../lib/grpc/proto/message-codec.ts'
 import { type FieldError, WireFormatError } from '../../../lib/grpc/proto/proto-errors.ts'
-import { Reflection } from '../../../lib/grpc/proto/reflect.ts'
-import { EnumSchema, field, MessageSchema } from '../../../lib/grpc/proto/schema.ts'
-import type { LongFactory } from '../../../lib/grpc/proto/wire-reader.ts'
 import type { Codec } from '../../../lib/grpc/protocol/codec.ts'
 
 const FIXTURES = 'spec/grpc/proto/fixtures'
@@ -25,12 +22,11 @@ function load(file: string): protobuf.Root {
 const root = load('all_kinds.proto')
 const old = load('old.proto')
 const codecs = new MessageCodecs()
-const reflection = new Reflection(false)
 
 type Value = Record<string, unknown>
 
 function codecOf(name: string, from = root, set = codecs): Codec<Value> {
-  return set.of<Value>(reflection.message(from.lookupType(name)))
+  return set.of<Value>(from.lookupType(name))
 }
 function encode(codec: Codec<Value>, message: Value): Buffer {
   const sink = new ByteSink(1)
@@ -241,8 +237,7 @@ t.test('64-bit values may be bigint, number, decimal text or Long', async (t) =>
     const maximum = decode(codec, encode(all, { aUint64: most }))['aUint64']
     t.equal(String(maximum), longs === 'number' ? '18446744073709552000' : String(most))
   }
-  const factory = Long as unknown as LongFactory
-  const codec = codecOf('kinds.All', root, new MessageCodecs({ longs: 'Long' }, factory))
+  const codec = codecOf('kinds.All', root, new MessageCodecs({ longs: 'Long' }))
   t.match(decode(codec, encode(all, { anInt64: -2n })), {
     anInt64: { low: -2, high: -1, unsigned: false },
     aUint64: { low: 0, high: 0, unsigned: true },
@@ -350,6 +345,30 @@ t.test('a message in itself ends in an error', async (t) => {
   t.throws(() => encode(all, loop), { message: /nested deeper than 100 messages/ })
 })
 
+t.test('a message of protobufjs is encoded as what it has of its own', async (t) => {
+  const message = All.create({ anInt32: 5, chosenText: 'x', children: [All.create({})] })
+  const octets = encode(all, message as unknown as Value)
+  t.same(octets, Buffer.from(All.encode(message).finish()))
+})
+
+t.test('an error leaves nothing behind for the next message', async (t) => {
+  const sink = new ByteSink()
+  all.encode({ anInt32: 1 }, sink)
+  const refuses = Object.defineProperty({}, 'aString', {
+    enumerable: true,
+    get: () => {
+      if (reads++ > 1) throw new Error('no more')
+      return 'x'
+    },
+  })
+  let reads = 0
+  t.throws(() => all.encode({ child: refuses }, sink), { message: 'no more' })
+  t.throws(() => decode(all, hex('18 05 8a01 03 8a01 01')))
+  all.encode({ anInt32: 2 }, sink)
+  t.same(sink.detach(), hex('18 01 18 02'))
+  t.same(decode(all, hex('18 03'))['anInt32'], 3)
+})
+
 t.test('takes Maps and typed arrays', async (t) => {
   const plain = { byInt: { 1: 'a', 2: 'b' }, byBool: { true: 'RED' }, byLong: { 5: {} } }
   const maps = {
@@ -451,37 +470,38 @@ t.test('refuses malformed octets', async (t) => {
     return octets
   }
   const table: [what: string, octets: Buffer | string, message: RegExp][] = [
-    ['a tag cut off', '98', /end of the message inside a field/],
-    ['a value missing', '18', /end of the message inside a field/],
-    ['a varint cut off', '18 80', /end of the message/],
-    ['a varint of eleven octets', '18 80808080 80808080 808000', /longer than ten octets/],
-    ['a 64-bit varint of eleven octets', '40 80808080 80808080 808000', /longer than ten/],
-    ['a fixed64 cut off', '59 010203', /end of the message/],
-    ['a fixed32 cut off', '35 010203', /end of the message/],
-    ['a double cut off', '09 01020304050607', /end of the message/],
-    ['a length beyond the end', '72 02 61', /length of 2 with 1 octets left/],
-    ['a huge length', '72 ffffffff0f 61', /length of 4294967295/],
-    ['a message beyond its parent', '8a01 03 8a01 01', /length of 1 with 0/],
-    ['a field beyond its message', '8a01 01 18 05', /beyond the end of its message/],
-    ['a packed element beyond its field', 'a201 01 80 01', /packed element beyond/],
-    ['a map entry beyond its field', 'f201 01 10 05', /map entry beyond/],
+    ['a tag cut off', '98', /index out of range/],
+    ['a value missing', '18', /index out of range/],
+    ['a varint cut off', '18 80', /index out of range/],
+    ['a varint of eleven octets', '18 80808080 80808080 808000', /invalid varint/],
+    ['a 64-bit varint of eleven octets', '40 80808080 80808080 808000', /invalid varint/],
+    ['a fixed64 cut off', '59 010203', /index out of range/],
+    ['a fixed32 cut off', '35 010203', /index out of range/],
+    ['a double cut off', '09 01020304050607', /index out of range/],
+    ['a length beyond the end', '72 02 61', /index out of range/],
+    ['a huge length', '72 ffffffff0f 61', /invalid length/],
+    ['a message beyond its parent', '8a01 03 8a01 01', /index out of range/],
+    ['a field beyond its message', '8a01 01 18 05', /index out of range/],
+    ['a packed element beyond its field', 'a201 01 80 01', /index out of range/],
+    ['a map entry beyond its field', 'f201 01 10 05', /index out of range/],
     ['field number 0', '00 05', /field number 0/],
     ['field number 0, length', '02 00', /field number 0/],
     ['wire type 6', '1e 00', /wire type 6/],
     ['wire type 7', '1f 00', /wire type 7/],
     ['the end of no group', '1c', /wire type 4/],
-    ['a group without its end', 'eb3e 0801', /end of the message/],
-    ['a group with another end', 'eb3e f43e', /wire type 4/],
-    ['an unknown field cut off', 'ea3e 05 01', /length of 5 with 1/],
-    ['text that is not UTF-8', '72 02 c328', /not UTF-8/],
-    ['longer text that is not UTF-8', `72 14 ${'61'.repeat(19)}ff`, /not UTF-8/],
-    ['a surrogate in UTF-8', '72 03 eda080', /not UTF-8/],
-    ['102 messages in each other', nested(102), /nested deeper than 100/],
-    ['102 groups in each other', 'eb3e'.repeat(102), /nested deeper than 100/],
+    ['a group without its end', 'eb3e 0801', /index out of range/],
+    ['a group with another end', 'eb3e f43e', /invalid end group/],
+    ['an unknown field cut off', 'ea3e 05 01', /index out of range/],
+    ['text that is not UTF-8', '72 02 c328', /not valid/],
+    ['longer text that is not UTF-8', `72 14 ${'61'.repeat(19)}ff`, /not valid/],
+    ['a surrogate in UTF-8', '72 03 eda080', /not valid/],
+    ['102 messages in each other', nested(102), /max depth/],
+    ['102 groups in each other', 'eb3e'.repeat(102), /max depth/],
   ]
   for (const [what, octets, want] of table) {
     const bytes = typeof octets === 'string' ? hex(octets) : octets
     t.throws(() => decode(all, bytes), { name: 'WireFormatError', message: want }, what)
+    t.throws(() => decode(all, bytes), { message: /^malformed kinds\.All: / }, what)
   }
   decode(all, nested(100))
   t.equal(decode(all, hex('72 03 efbfbd'))['aString'], '\ufffd', 'U+FFFD itself is well-formed')
@@ -521,7 +541,7 @@ t.test('octets are copies, or views of owned memory when they are large', async 
 t.test('proto2: required fields, declared defaults, groups, extensions', async (t) => {
   t.throws(() => encode(oldCodec, {}), { message: /^id: got undefined, want an integer/ })
   t.throws(() => encode(oldCodec, { id: 1, item: [{}] }), { message: /^item\[0\]\.key: got undef/ })
-  t.throws(() => decode(oldCodec, hex('')), { message: 'missing required field old.Old.id' })
+  t.throws(() => decode(oldCodec, hex('')), { message: "malformed old.Old: missing required 'id'" })
   t.same(decode(oldCodec, hex('08 00')), {
     id: 0,
     name: 'nobody',
@@ -559,7 +579,7 @@ t.test('proto2: required fields, declared defaults, groups, extensions', async (
   const theirs = Old.encode(Old.fromObject(forProtobufjs(value) as Value)).finish()
   t.equal(octets.toString('hex'), Buffer.from(theirs).toString('hex'))
   t.same(decode(oldCodec, octets), value)
-  t.throws(() => decode(oldCodec, hex('08 01 53 0801')), { message: /group without its end/ })
+  t.throws(() => decode(oldCodec, hex('08 01 53 0801')), { message: /old\.Old: missing end group/ })
   t.throws(() => decode(oldCodec, hex('08 01 53 0801 5c')), { message: /wire type 4/ })
   t.equal(decode(oldCodec, hex('08 01 12 01 ff'))['name'], '\ufffd', 'text is not verified')
   for (const [longs, big] of [
@@ -569,8 +589,7 @@ t.test('proto2: required fields, declared defaults, groups, extensions', async (
     const codec = codecOf('old.Old', old, new MessageCodecs({ longs, enums: 'number' }))
     t.match(decode(codec, hex('08 00')), { big, level: 2 })
   }
-  const Long = protobuf.util.Long as unknown as LongFactory
-  const codec = codecOf('old.Old', old, new MessageCodecs({ longs: 'Long' }, Long))
+  const codec = codecOf('old.Old', old, new MessageCodecs({ longs: 'Long' }))
   t.match(decode(codec, hex('08 00')), { big: { low: -5, high: -1 } })
 })
 
@@ -579,29 +598,35 @@ t.test('oneofs may be told by their members alone', async (t) => {
   t.same(decode(codec, encode(all, { choice: 'ignored', chosenText: '' })), { chosenText: '' })
 })
 
-t.test('schemas can be written in TypeScript, and no name becomes code', async (t) => {
+t.test('no name becomes code', async (t) => {
   const evil = `"]; throw new Error('no'); //\u2028`
-  const schema: MessageSchema = new MessageSchema(evil, () => [
-    field(2, evil, 'string'),
-    field(1, 'self', schema),
-    field(3, "it's", new EnumSchema(evil, [['A', 0]])),
-    field(4, 'one', 'int32', 'optional', { oneof: `${evil}!` }),
-  ])
-  const codec = new MessageCodecs().of<Value>(schema)
-  const value = { [evil]: 'x', "it's": 'A', one: 1 }
+  const type = new protobuf.Type('A')
+    .add(new protobuf.Field(evil, 2, 'string'))
+    .add(new protobuf.Field('self', 1, 'A'))
+    .add(new protobuf.Field("it's", 3, 'int32'))
+    .add(new protobuf.OneOf(`${evil}!`).add(new protobuf.Field('one', 4, 'int32')))
+  new protobuf.Root().add(type).resolveAll()
+  const codec = new MessageCodecs().of<Value>(type)
+  const value = { [evil]: 'x', "it's": 7, one: 1 }
   const back = decode(codec, encode(codec, { self: value }))
-  t.match(back, { [evil]: '', self: { [evil]: 'x', "it's": 'A', one: 1 } })
+  t.match(back, { self: { [evil]: 'x', "it's": 7, one: 1, [`${evil}!`]: 'one' } })
   t.throws(() => encode(codec, { [evil]: 5 }), { message: `${evil}: got number 5, want a string` })
-  const proto = new MessageSchema('p', () => [field(1, '__proto__', 'string')])
-  t.throws(() => encode(new MessageCodecs().of<Value>(proto), {}), /cannot be named __proto__/)
+})
+
+t.test('a codec of text is made when it is used', async (t) => {
+  const codecs = lazyCodecs('syntax = "proto3"; package p; message A { int64 some_field = 1; }')
+  const codec = codecs.of<Value>('p.A')
+  t.same(encode(codec, { someField: 5 }), hex('08 05'))
+  t.same(decode(codec, hex('08 05')), { someField: 5n })
+  t.throws(() => encode(codecs.of('p.B'), {}), /no such .*p\.B/)
 })
 
 t.test('says so where code from strings is forbidden', async (t) => {
   const script = `
-    const { MessageCodecs } = await import('./dist/lib/grpc/proto/message-codec.js')
-    const { MessageSchema } = await import('./dist/lib/grpc/proto/schema.js')
+    const { lazyCodecs } = await import('./dist/lib/grpc/proto/message-codec.js')
     try {
-      new MessageCodecs().of(new MessageSchema('pkg.A', () => [])).decode(Buffer.alloc(0), 0, 0, false)
+      const codecs = lazyCodecs('syntax = "proto3"; package pkg; message A {}')
+      codecs.of('pkg.A').decode(Buffer.alloc(0), 0, 0, false)
     } catch (error) {
       console.log(error.message)
     }`

@@ -11,7 +11,7 @@ const sample = (bdp: BdpEstimator, bytes: number, roundTripMs: number, atMs = 0)
   return bdp.pingAcked(atMs + roundTripMs)
 }
 
-t.test('a sample starts only once a quarter of the window has arrived', (t) => {
+t.test('a sample starts only once some data has arrived', (t) => {
   const bdp = new BdpEstimator(START)
   t.notOk(bdp.add(16_382))
   t.ok(bdp.add(1))
@@ -19,6 +19,20 @@ t.test('a sample starts only once a quarter of the window has arrived', (t) => {
   bdp.pingSent(0)
   bdp.pingAcked(1000)
   t.notOk(bdp.add(1), 'and counts anew after it')
+  t.end()
+})
+
+t.test('what has to arrive before a sample grows with the window, as a small part of it', (t) => {
+  // biome-ignore format: a table
+  const rows = [
+    // window, octets before a sample
+    [1024, 256], [16_384, 4096], [65_535, 16_383], [131_070, 16_384], [262_144, 16_384],
+    [1_048_576, 65_536],
+  ] as const
+  for (const [windowBytes, least] of rows) {
+    t.notOk(new BdpEstimator(windowBytes).add(least - 1), `${windowBytes}`)
+    t.ok(new BdpEstimator(windowBytes).add(least))
+  }
   t.end()
 })
 
