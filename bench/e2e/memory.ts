@@ -28,6 +28,7 @@ const QUICK: Plan = { samples: 1, connections: 500, warmUpConnections: 100, stre
 const MAX_CONNECTION_BYTES = 14_000
 const MAX_STREAM_BYTES = 1_500
 const POLL_MS = 20
+const MAX_WAIT_MS = 30_000
 
 const OURS = 'framewright'
 const WARM = 'RSS'
@@ -208,7 +209,11 @@ function streamSample(form: Form, { streams }: Plan): Promise<Record<Side, Sampl
 
 /** Waits until the server's handlers run so many streams. */
 async function untilOpen(server: PeerProcess, count: number): Promise<void> {
-  while ((await server.ask<number>('openStreams')) !== count) await sleep(POLL_MS)
+  for (let waitedMs = 0; waitedMs < MAX_WAIT_MS; waitedMs += POLL_MS) {
+    if ((await server.ask<number>('openStreams')) === count) return
+    await sleep(POLL_MS)
+  }
+  throw new Error(`the server does not come to hold ${count} streams`)
 }
 
 function growthOf(before: MemoryHeld, after: MemoryHeld, count: number): MemoryHeld {
