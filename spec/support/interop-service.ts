@@ -15,9 +15,7 @@ import {
   dial,
   type Handlers,
   type MethodDefinition,
-  type RequestStream,
   Server,
-  type ServerCallContext,
   type ServerListenOptions,
   type ServerOptions,
   type ServiceDefinition,
@@ -108,12 +106,6 @@ const echoes: Handlers<typeof Interop> = {
     for await (const request of requests) yield request
   },
 }
-
-/** What a handler of a bidi method is. */
-type ChatHandler = (
-  requests: RequestStream<Bytes>,
-  call: ServerCallContext,
-) => AsyncIterable<Bytes>
 
 /** A server of ours at `target`; by default at a port that the system chooses. */
 export async function ourServer(
