@@ -1,6 +1,6 @@
 // All benches by name. Their code is loaded when they run: a bench whose packages are missing harms
 // no other, and what one loads changes nothing for those before it.
-import type * as Measure from './micro/measure.ts'
+import type { BenchResult } from './micro/measure.ts'
 import { type BenchOptions, type BenchReport, figure } from './report/result.ts'
 
 /** A bench that can be asked for. */
@@ -11,7 +11,7 @@ export interface Bench {
 }
 
 interface MicroModule {
-  run(options: BenchOptions): Measure.BenchResult[]
+  run(options: BenchOptions): BenchResult[]
 }
 
 /** In the order of a run of all. */
@@ -51,7 +51,7 @@ function micro(name: string, load: () => Promise<MicroModule>): Bench['run'] {
   }
 }
 
-function measurementOf(result: Measure.BenchResult): BenchReport['measurements'][number] {
+function measurementOf(result: BenchResult): BenchReport['measurements'][number] {
   const { bench, name, nsPerOp, allocatedBytesPerOp, ratioTo, turns } = result
   return {
     workload: bench,

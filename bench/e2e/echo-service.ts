@@ -6,6 +6,7 @@ import {
   bytesCodec,
   type Codec,
   defineService,
+  loadProto,
   type MethodDefinition,
   type ServiceDefinition,
   unary,
@@ -24,21 +25,17 @@ export const EchoType: protobuf.Type = new protobuf.Type('Echo').add(
   new protobuf.Field('payload', 1, 'bytes'),
 )
 
-/** Messages through protobufjs, whose payloads are views of what it is given. */
-export const protobufjsCodec: Codec<Echo> = {
-  encode(message, out) {
-    out.append(EchoType.encode(message).finish())
-  },
-  decode(buf, start, end, owned) {
-    const octets = buf.subarray(start, end)
-    return EchoType.decode(owned ? octets : Buffer.from(octets)) as unknown as Echo
-  },
-}
+const ECHO_PROTO = 'syntax = "proto3"; message Echo { bytes payload = 1; }'
+const { messages } = await loadProto({ text: ECHO_PROTO, name: 'echo.proto' })
+
+/** Messages as users of `loadProto` have them: through protobufjs, checked and converted. */
+export const protobufjsCodec = messages['Echo'] as Codec<Echo>
 
 type Methods<T> = {
   readonly echo: MethodDefinition<T, T, 'unary'>
   readonly push: MethodDefinition<T, T, 'bidi'>
   readonly iterate: MethodDefinition<T, T, 'bidi'>
+  readonly wait: MethodDefinition<T, T, 'bidi'>
 }
 
 function echoService<T>(codec: Codec<T>): ServiceDefinition<Methods<T>> {
@@ -46,6 +43,7 @@ function echoService<T>(codec: Codec<T>): ServiceDefinition<Methods<T>> {
     echo: unary(codec, codec),
     push: bidi(codec, codec),
     iterate: bidi(codec, codec),
+    wait: bidi(codec, codec),
   }) as ServiceDefinition<Methods<T>>
 }
 

@@ -111,6 +111,7 @@ async function startPair(one: Subject): Promise<Pair | Absence> {
   try {
     const port = await server.ask<number>('listen')
     await client.ask('connect', port)
+    await client.ask('round', { callers: 1, durationMs: 1 })
     return { subject: one, server, client, port }
   } catch (error) {
     await Promise.all([client.stop(), server.stop()])

@@ -7,7 +7,7 @@ import { inBatches } from '../in-batches.ts'
 /** What streams a holder opens: those of a method with that form of handler. */
 export interface StreamsPlan {
   readonly count: number
-  readonly form: 'push' | 'iterate'
+  readonly form: 'push' | 'iterate' | 'wait'
 }
 
 const { service, message } = echoSetup(process.argv[2])

@@ -6,7 +6,7 @@ import type { Stream } from '../../transport/index.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import type { RpcObserver } from '../observe/rpc-observer.ts'
-import type { Compressor } from '../protocol/compression.ts'
+import type { Compressors } from '../protocol/compression.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
 import { type MethodDefinition, streamsRequests } from '../protocol/method.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
@@ -14,8 +14,7 @@ import { RpcError } from '../protocol/rpc-error.ts'
 /** How requests are read. */
 export interface RequestSettings {
   readonly maxRecvMessageBytes: number
-  /** That of grpc-encoding; absent for identity. */
-  readonly compressor: Compressor | undefined
+  readonly compressors: Compressors
 }
 
 /** Hears of a {@link RequestReader}; nothing after a fault. */
@@ -29,6 +28,8 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
   private readonly stream: Stream
   private readonly method: MethodDefinition
   private readonly settings: RequestSettings
+  /** grpc-encoding of the request. */
+  private readonly encoding: string
   private readonly observer: RpcObserver | undefined
   private readonly owner: RequestReaderOwner
   /** Of a call that streams its requests. */
@@ -43,12 +44,14 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     stream: Stream,
     method: MethodDefinition,
     settings: RequestSettings,
+    encoding: string,
     observer: RpcObserver | undefined,
     owner: RequestReaderOwner,
   ) {
     this.stream = stream
     this.method = method
     this.settings = settings
+    this.encoding = encoding
     this.observer = observer
     this.owner = owner
     this.queue = streamsRequests(method.kind) ? new MessageQueue(this) : undefined
@@ -74,7 +77,8 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
         this.decodeWhole(buf, start + PREFIX_BYTES, end)
         return
       }
-      const { maxRecvMessageBytes, compressor } = this.settings
+      const { maxRecvMessageBytes, compressors } = this.settings
+      const compressor = compressors.get(this.encoding)
       const { request } = this.method
       this.receiver = new MessageReceiver(request, this, maxRecvMessageBytes, compressor)
     }

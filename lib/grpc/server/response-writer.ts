@@ -25,13 +25,19 @@ export interface ResponseSettings {
   responseTemplate(contentSubtype: string, encoding: string | undefined): ResponseTemplate
 }
 
+/** Hears of a {@link ResponseWriter}. */
+export interface ResponseWriterOwner {
+  /** A response could not be compressed. */
+  onResponseFault(error: RpcError): void
+}
+
 export class ResponseWriter {
   private readonly settings: ResponseSettings
   private readonly stream: Stream
   private readonly method: MethodDefinition
   private readonly head: RequestHead
   private readonly observer: RpcObserver | undefined
-  private readonly onFault: (error: RpcError) => void
+  private readonly owner: ResponseWriterOwner
   /** Absent: identity. */
   private compressor: Compressor | undefined
   private sender: MessageSender<unknown> | undefined = undefined
@@ -39,21 +45,20 @@ export class ResponseWriter {
   private headerMetadata: Metadata | undefined = undefined
   private trailerMetadata: Metadata | undefined = undefined
 
-  /** `onFault` hears of a response that could not be compressed. */
   public constructor(
     settings: ResponseSettings,
     stream: Stream,
     method: MethodDefinition,
     head: RequestHead,
     observer: RpcObserver | undefined,
-    onFault: (error: RpcError) => void,
+    owner: ResponseWriterOwner,
   ) {
     this.settings = settings
     this.stream = stream
     this.method = method
     this.head = head
     this.observer = observer
-    this.onFault = onFault
+    this.owner = owner
     this.compressor = chosenCompressor(settings, head)
   }
 
@@ -121,6 +126,11 @@ export class ResponseWriter {
     const { maxSendMessageBytes } = settings
     putMessage(stream, method.response, response, maxSendMessageBytes, false, onSent, fields)
     this.headersSent = true
+  }
+
+  /** Whether all responses are on the stream already; if not, see {@link ResponseWriter.afterAll}. */
+  public get hasSentAll(): boolean {
+    return this.sender === undefined
   }
 
   /** Runs `task` once all responses are on the stream. */
@@ -197,7 +207,8 @@ export class ResponseWriter {
       minCompressBytes,
       compressor: this.compressor,
     }
-    this.sender = new MessageSender(options, this.onFault, this.observer?.sent, this.stream)
+    const onFault = (error: RpcError): void => this.owner.onResponseFault(error)
+    this.sender = new MessageSender(options, onFault, this.observer?.sent, this.stream)
     return this.sender
   }
 }

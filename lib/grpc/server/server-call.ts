@@ -32,7 +32,11 @@ import { RpcError } from '../protocol/rpc-error.ts'
 import { encodeStatusDetails } from '../protocol/status-details.ts'
 import type { ServerCallContext } from './handlers.ts'
 import { RequestReader, type RequestReaderOwner } from './request-reader.ts'
-import { type ResponseSettings, ResponseWriter } from './response-writer.ts'
+import {
+  type ResponseSettings,
+  ResponseWriter,
+  type ResponseWriterOwner,
+} from './response-writer.ts'
 import type { Route } from './router.ts'
 
 /** What a call needs of its server. */
@@ -46,7 +50,9 @@ export interface CallServer extends ResponseSettings {
   reportFault(where: string, error: unknown): void
 }
 
-export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, ServerCallContext {
+export class ServerCall
+  implements StreamHandler, RequestReaderOwner, ResponseWriterOwner, SlotUser, ServerCallContext
+{
   public readonly side = 'server'
   private readonly server: CallServer
   private readonly transport: ServerTransport
@@ -56,11 +62,13 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
   private readonly route: Route
   private readonly observer: RpcObserver | undefined
   private readonly requests: RequestReader
-  private readonly response: ResponseWriter
+  /** Made when there is something to answer: many streams idle for long. */
+  private writer: ResponseWriter | undefined = undefined
   /** A status was sent, or can be sent no more. */
   private over = false
   private holdsSlot = false
-  private deadlineMs = Number.POSITIVE_INFINITY
+  /** On the server's clock; undefined when there is none. */
+  private deadlineMs: number | undefined = undefined
   private deadlineTimer: Timer | undefined = undefined
   private abortController: AbortController | undefined = undefined
   private requestMetadata: Metadata | undefined = undefined
@@ -82,12 +90,8 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
     this.head = head
     this.route = route
     this.observer = server.stats === undefined ? undefined : this.observe(server.stats)
-    const { maxRecvMessageBytes, compressors } = server
-    const reading = { maxRecvMessageBytes, compressor: compressors.get(head.encoding) }
-    this.requests = new RequestReader(stream, route.method, reading, this.observer, this)
-    this.response = new ResponseWriter(server, stream, route.method, head, this.observer, (error) =>
-      this.fail(error),
-    )
+    const { encoding } = head
+    this.requests = new RequestReader(stream, route.method, server, encoding, this.observer, this)
   }
 
   /** Begins a call of one request. Called in the parser. */
@@ -129,7 +133,7 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
   }
 
   public get deadline(): Date | undefined {
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) return undefined
+    if (this.deadlineMs === undefined) return undefined
     const { clock } = this.server
     return new Date(clock.wallMs() + this.deadlineMs - clock.nowMs())
   }
@@ -163,7 +167,7 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
   }
 
   public writable(): Promise<void> {
-    return this.response.writable()
+    return this.writer?.writable() ?? Promise.resolve()
   }
 
   // ── StreamHandler
@@ -183,7 +187,7 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
   }
 
   public onWritable(): void {
-    this.response.onWritable()
+    this.writer?.onWritable()
   }
 
   public onClosed(closed: StreamClosed): void {
@@ -191,6 +195,12 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
     const { cause } = closed
     this.end(new RpcError(Code.Cancelled, closedText(closed), { cause, token: 'call_gone' }))
     this.observer?.end({ code: Code.Cancelled, message: 'the client is gone' })
+  }
+
+  // ── ResponseWriterOwner
+
+  public onResponseFault(error: RpcError): void {
+    this.fail(error)
   }
 
   // ── RequestReaderOwner
@@ -230,6 +240,12 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
     } catch (thrown) {
       this.onThrown(thrown)
     }
+  }
+
+  private get response(): ResponseWriter {
+    const { server, stream, route, head, observer } = this
+    this.writer ??= new ResponseWriter(server, stream, route.method, head, observer, this)
+    return this.writer
   }
 
   private callHandler(input: unknown): unknown {
@@ -300,7 +316,8 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
       this.fail(RpcError.from(thrown))
       return
     }
-    this.response.afterAll(() => this.finish(STATUS_OK))
+    if (this.response.hasSentAll) this.finish(STATUS_OK)
+    else this.response.afterAll(() => this.finish(STATUS_OK))
   }
 
   private finishSending(): void {
@@ -340,7 +357,7 @@ export class ServerCall implements StreamHandler, RequestReaderOwner, SlotUser, 
     this.over = true
     this.deadlineTimer?.cancel()
     this.requests.stop(error)
-    this.response.stop()
+    this.writer?.stop()
     if (error !== undefined) {
       this.endReason = error
       this.abortController?.abort(error)
