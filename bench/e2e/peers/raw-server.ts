@@ -7,9 +7,11 @@ import { Batch, MessageCount, type RawSizes } from '../raw-echo.ts'
 
 let sizes: RawSizes = { requestBytes: 1, responseBytes: 1 }
 
+// One for all connections: it is written before the next read.
+let responses = new Batch(sizes.responseBytes)
+
 const server = createServer({ noDelay: true }, (socket) => {
   const requests = new MessageCount(sizes.requestBytes)
-  const responses = new Batch(sizes.responseBytes)
   socket.on('data', (octets) => {
     const whole = requests.read(octets.length)
     for (let i = 0; i < whole; i++) responses.add()
@@ -26,5 +28,6 @@ answerCommands({
   /** For connections made from now on. */
   sizes: (agreed: RawSizes) => {
     sizes = agreed
+    responses = new Batch(sizes.responseBytes)
   },
 })
