@@ -336,6 +336,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   // The fields of this call alone; undefined for a call with nothing of its own.
   private extraFields(): readonly string[] | undefined {
     const { metadata, credentials, limits } = this
+    if (metadata === undefined && credentials === undefined && limits === undefined)
+      return undefined
     return extraRequestFields({ timeoutMs: limits?.remainingMs, credentials, metadata })
   }
 

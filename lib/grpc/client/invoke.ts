@@ -22,6 +22,13 @@ export interface CallDefaults {
 }
 
 const DEFAULT_MIN_COMPRESS_BYTES = 1024
+/** The options that a plan depends on. */
+const PLANNED = [
+  'compression',
+  'minCompressBytes',
+  'maxRecvMessageBytes',
+  'maxSendMessageBytes',
+] as const
 
 /** What is the same for every call of a method with these options. Throws RpcError. */
 export function planMethod<Req, Res>(
@@ -130,10 +137,8 @@ export class MethodCaller<Req, Res> {
   private plan(options: CallOptions): MethodPlan<Req, Res> {
     const { channel, defaults, method } = this
     const isPlain =
-      options.compression === defaults.options.compression &&
-      options.minCompressBytes === defaults.options.minCompressBytes &&
-      options.maxRecvMessageBytes === defaults.options.maxRecvMessageBytes &&
-      options.maxSendMessageBytes === defaults.options.maxSendMessageBytes
+      options === defaults.options ||
+      PLANNED.every((name) => options[name] === defaults.options[name])
     if (!isPlain) return planMethod(channel, defaults, method, options)
     this.plain ??= planMethod(channel, defaults, method, options)
     return this.plain

@@ -194,7 +194,6 @@ class Calls implements CallServer {
   private readonly logger: Logger
   private readonly unknownService: UnknownServiceHandler | undefined
   private readonly templates = new Map<string, ResponseTemplate>()
-  private readonly heads = new WeakMap<ServerTransport, Remembered<RequestHead>>()
   private lastTemplateKey = ''
   private lastTemplate: ResponseTemplate | undefined
 
@@ -224,12 +223,9 @@ class Calls implements CallServer {
     block: HeaderBlock,
     transport: ServerTransport,
   ): StreamHandler {
-    let remembered = this.heads.get(transport)
-    if (remembered === undefined) {
-      remembered = new Remembered(parseRequestHead)
-      this.heads.set(transport, remembered)
-    }
-    const head = remembered.of(block.fields)
+    // Equal blocks of a connection share one list: most heads are read only once.
+    transport.context ??= new Remembered(parseRequestHead)
+    const head = (transport.context as Remembered<RequestHead>).of(block.fields)
     const { fault } = head
     if (fault !== undefined) return this.refuse(stream, faultError(fault), head, fault.httpStatus)
     const route = this.router.lookup(head.path) ?? this.unknownRoute(head.path)
