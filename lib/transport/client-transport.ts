@@ -197,6 +197,8 @@ class ClientRole implements ConnectionRole {
 
   public settingsApplied(settings: PeerSettings, first: boolean): void {
     this.quota.limit = settings.maxConcurrentStreams
+    const excess = this.quota.open - this.quota.limit
+    if (excess > 0) this.quota.putBack(this.connection.withhold(excess))
     if (first) {
       this.ready = true
       this.listener.onReady?.()

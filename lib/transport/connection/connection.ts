@@ -272,6 +272,11 @@ export class Connection
     this.writer.admit(stream)
   }
 
+  /** The limit was lowered: as many of the streams admitted last, if not yet opened, wait again. */
+  public withhold(count: number): readonly Stream[] {
+    return this.writer.withhold(count)
+  }
+
   // ── WireEvents
 
   public receive(buf: Buffer, start: number, end: number): void {

@@ -142,6 +142,17 @@ export class LoopyWriter {
     this.host.requestFlush('soon')
   }
 
+  /** Takes back the admission of the last `count` streams whose HEADERS are not encoded; says which. */
+  public withhold(count: number): Stream[] {
+    const streams = this.unnumbered().slice(-count)
+    for (const stream of streams) {
+      this.leaveRing(stream)
+      stream.sendState = SendState.Empty
+      stream.admitted = false
+    }
+    return streams
+  }
+
   /** Streams in the ring whose HEADERS are not encoded yet. */
   public unnumbered(): Stream[] {
     const streams: Stream[] = []

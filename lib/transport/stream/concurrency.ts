@@ -26,6 +26,12 @@ export class StreamQuota {
     return false
   }
 
+  /** Gives the places of `streams` back: they wait again, before all others. */
+  public putBack(streams: readonly Stream[]): void {
+    this.open -= streams.length
+    this.waiting = new Set([...streams, ...(this.waiting ?? [])])
+  }
+
   /** Takes a stream out of the queue; false when it was not in it. */
   public leave(stream: Stream): boolean {
     return this.waiting?.delete(stream) ?? false
