@@ -10,6 +10,7 @@ import { clientKeepalive } from './connection/keepalive.ts'
 import type { ConnectionLoad } from './connection/load.ts'
 import type { ConnectionRole } from './connection/role.ts'
 import type { PeerSettings, SettingEntries } from './connection/settings.ts'
+import { TransportClosed } from './errors.ts'
 import { slabPool } from './io/slab-pool.ts'
 import type { Peer, Wire, WireEvents } from './io/wire.ts'
 import { type ConnectionOptions, resolveConnectionOptions } from './options.ts'
@@ -245,11 +246,13 @@ class ClientRole implements ConnectionRole {
     if (info !== undefined) this.listener.onDraining?.(info)
   }
 
-  /** The connection takes no streams: tells the owner, as a peer's GOAWAY would. */
+  /** The connection takes no streams: tells the owner, with what took it away. */
   public refuse(stream: Stream): void {
+    const { endedBy, streams, peer } = this.connection
     stream.admitted = false
-    const cause = this.connection.endedBy ?? new Error('the connection is draining')
-    this.connection.streams.goneAway(stream, cause)
+    const cause = endedBy ?? new TransportClosed(peer.address, 'the connection is draining')
+    if (endedBy === undefined) streams.goneAway(stream, cause)
+    else streams.transportClosed(stream, 'local', cause)
   }
 
   private admitWaiting(): void {

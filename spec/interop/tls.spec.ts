@@ -272,10 +272,9 @@ t.test('a server that does not choose h2 is refused', async (t) => {
     const target = `127.0.0.1:${(server.address() as AddressInfo).port}`
     const error = await connect(target, { tls: { ca } }).catch((thrown) => thrown)
     t.equal(error.name, 'TransportClosed')
-    if (ALPNProtocols === undefined) t.ok(error.cause instanceof AlpnError, 'none chosen')
-    else t.match(error.cause.code, /NO_APPLICATION_PROTOCOL/, 'the server found none in common')
+    t.ok(error.cause instanceof AlpnError, `the server offers ${ALPNProtocols ?? 'none'}`)
     const { client } = ourClient(t, target, { credentials: credentials.tls({ ca }) })
-    t.match(await refusal(client.one(abc)), /alpn_not_h2|alpn_failed|no application protocol/)
+    t.match(await refusal(client.one(abc)), /alpn_failed/)
   }
 })
 

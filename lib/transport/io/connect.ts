@@ -44,6 +44,8 @@ export function connectSocket(
   return new Promise((resolve, reject) => new Dial(address, options, resolve, reject))
 }
 
+const NO_PROTOCOL_IN_COMMON = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL'
+
 class Dial {
   private readonly name: string
   private readonly isUnix: boolean
@@ -84,7 +86,7 @@ class Dial {
     const { alpnProtocol } = this.socket as TLSSocket
     // RFC 9113 3.2: HTTP/2 over TLS uses the "h2" protocol identifier.
     if (alpnProtocol === 'h2') this.onReady()
-    else this.fail('alpn_failed: the server does not speak HTTP/2', new AlpnError(alpnProtocol))
+    else this.refuseAlpn(new AlpnError(alpnProtocol))
   }
 
   private readonly onReady = (): void => {
@@ -93,8 +95,14 @@ class Dial {
     this.resolve({ wire: this.wire, peer: peerOf(this.socket, this.name, localName) })
   }
 
-  private readonly onError = (error: Error): void => {
-    this.fail(`connect_failed: ${textOf(error)}`, error)
+  private readonly onError = (error: NodeJS.ErrnoException): void => {
+    // A server that offers other protocols only says so by an alert.
+    if (error.code === NO_PROTOCOL_IN_COMMON) this.refuseAlpn(new AlpnError(null))
+    else this.fail(`connect_failed: ${textOf(error)}`, error)
+  }
+
+  private refuseAlpn(error: AlpnError): void {
+    this.fail('alpn_failed: the server does not speak HTTP/2', error)
   }
 
   private readonly onClose = (): void => {
