@@ -18,7 +18,8 @@ import {
   RST_STREAM_FRAME_BYTES,
   Setting,
 } from '../../lib/frame/index.ts'
-import { type BenchOptions, type BenchResult, type Candidate, measure } from './measure.ts'
+import type { BenchOptions } from '../report/result.ts'
+import { type BenchResult, type Candidate, measure } from './measure.ts'
 
 const READ_BYTES = 65_536
 /** What TCP over Ethernet carries in a segment: reads that cut frames anywhere. */

@@ -5,7 +5,8 @@
 // remembering blocks; lists in turn, more of them than it remembers, show it without that.
 import hpack from 'hpack.js'
 import { defaultIndexing, HpackDecoder, HpackEncoder, Indexing } from '../../lib/hpack/index.ts'
-import { type BenchOptions, type BenchResult, type Candidate, measure } from './measure.ts'
+import type { BenchOptions } from '../report/result.ts'
+import { type BenchResult, type Candidate, measure } from './measure.ts'
 
 type Fields = readonly string[]
 type PeerFields = { name: string; value: string; incremental: boolean; neverIndex: boolean }[]

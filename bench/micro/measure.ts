@@ -5,6 +5,7 @@
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { type BenchOptions, median } from '../report/result.ts'
 
 /** One measured candidate. */
 export interface BenchResult {
@@ -12,6 +13,8 @@ export interface BenchResult {
   readonly name: string
   /** Median over the turns. */
   readonly nsPerOp: number
+  /** The time of each turn, ns an operation. */
+  readonly turns: readonly number[]
   /** Heap and buffer memory, before any collection. */
   readonly allocatedBytesPerOp: number
   /** Time as a multiple of another candidate's. */
@@ -25,13 +28,6 @@ export interface Candidate {
   readonly ops: number
   /** Does the work; what it returns keeps the compiler from dropping it. */
   readonly run: () => number
-}
-
-/** What every bench takes. */
-export interface BenchOptions {
-  /** Fewer and shorter turns: shows that it works, not how fast it is. */
-  readonly quick: boolean
-  readonly progress: (line: string) => void
 }
 
 interface Plan {
@@ -75,6 +71,7 @@ export function measure(
       bench,
       name: candidate.name,
       nsPerOp: median(turns[i]!),
+      turns: turns[i]!,
       allocatedBytesPerOp: allocatedBytesPerOp(candidate),
       ...(i > 0 && { ratioTo: { name: candidates[0]!.name, ratio } }),
     }
@@ -117,10 +114,4 @@ function allocatedBytes(run: () => number): number {
   kept.value ^= run()
   const after = process.memoryUsage()
   return after.heapUsed - before.heapUsed + (after.arrayBuffers - before.arrayBuffers)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }

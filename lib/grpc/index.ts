@@ -25,10 +25,15 @@ export type {
 } from './client/stream-call.ts'
 export type { Logger } from './observe/logger.ts'
 export type { ConnEvent, RpcEvent, RpcTag, StatsHandler } from './observe/stats.ts'
+export { type DescribedFile, describeFiles, toFileDescriptorSet } from './proto/descriptor-set.ts'
+export { type LoadedProto, type LoadProtoOptions, loadProto } from './proto/load-proto.ts'
+export { FieldError, WireFormatError } from './proto/proto-errors.ts'
+export { ProtoError, type ProtoText } from './proto/proto-files.ts'
 export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
 export {
   brotliCompressor,
   type Compressor,
+  DecompressedTooLarge,
   deflateCompressor,
   gzipCompressor,
 } from './protocol/compression.ts'
@@ -47,6 +52,32 @@ export {
   unary,
 } from './protocol/method.ts'
 export { RpcError, type RpcErrorOptions } from './protocol/rpc-error.ts'
+export type {
+  BadRequest,
+  DebugInfo,
+  ErrorInfo,
+  Help,
+  LocalizedMessage,
+  PreconditionFailure,
+  QuotaFailure,
+  RequestInfo,
+  ResourceInfo,
+  RetryInfo,
+  StatusDetail,
+  UnknownDetail,
+} from './protocol/status-details.ts'
 export type { Handler, Handlers, RequestStream, ServerCallContext } from './server/handlers.ts'
 export { RegistrationError } from './server/router.ts'
 export { Server, type ServerListenOptions, type ServerOptions } from './server/server.ts'
+export {
+  addHealth,
+  Health,
+  type HealthService,
+  loadHealthService,
+  type ServingStatus,
+} from './services/health.ts'
+export {
+  addReflection,
+  loadReflectionService,
+  type ReflectionService,
+} from './services/reflection.ts'

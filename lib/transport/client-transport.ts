@@ -14,12 +14,13 @@ import { slabPool } from './io/slab-pool.ts'
 import type { Peer, Wire, WireEvents } from './io/wire.ts'
 import { type ConnectionOptions, resolveConnectionOptions } from './options.ts'
 import { StreamQuota } from './stream/concurrency.ts'
-import { checkResponse, isInformational, statusOf } from './stream/header-rules.ts'
+import { checkResponse } from './stream/header-rules.ts'
 import type { Stream } from './stream/stream.ts'
 import type { StreamHandler } from './stream/stream-handler.ts'
 
 /** Where a client takes a new connection instead of running out of identifiers (grpc-go: 75 %). */
 const DRAIN_FROM_STREAM_ID = Math.floor(MAX_STREAM_ID * 0.75)
+const DIGIT_ONE = 0x31
 const EXTRA_SETTINGS: SettingEntries = [[Setting.ENABLE_PUSH, 0]]
 
 /** Hears of the connection as a whole. */
@@ -173,7 +174,8 @@ class ClientRole implements ConnectionRole {
   public readonly checkHeaders = checkResponse
 
   public isInformational(block: HeaderBlock): boolean {
-    return isInformational(statusOf(block))
+    // Before the rules were checked: the first digit is enough to tell, and looked at for every block.
+    return block.fields[1]?.charCodeAt(0) === DIGIT_ONE
   }
 
   public mayAccept(): boolean {

@@ -30,16 +30,20 @@ export class StreamClosedError extends Error {
   public readonly closed: StreamClosed
 
   public constructor(address: string, closed: StreamClosed) {
-    const { by, initiator, code, token, cause } = closed
-    const what =
-      by === 'reset'
-        ? `the stream was reset by the ${initiator === 'peer' ? 'peer' : 'library'} with ${errorCodeName(code)}`
-        : (cause?.message ?? 'the connection is gone')
-    super(
-      `${address}: ${what}${token === undefined ? '' : ` (${token})`}`,
-      cause === undefined ? undefined : { cause },
-    )
+    const { token, cause } = closed
+    const suffix = token === undefined ? '' : ` (${token})`
+    super(reasonOf(address, closed) + suffix, cause === undefined ? undefined : { cause })
     this.name = 'StreamClosedError'
     this.closed = closed
   }
+}
+
+function reasonOf(address: string, { by, initiator, code, cause }: StreamClosed): string {
+  if (by === 'reset') {
+    const who = initiator === 'peer' ? 'peer' : 'library'
+    return `${address}: the stream was reset by the ${who} with ${errorCodeName(code)}`
+  }
+  // It names the address itself.
+  if (cause instanceof TransportClosed) return cause.message
+  return `${address}: ${cause?.message ?? 'the connection is gone'}`
 }

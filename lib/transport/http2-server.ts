@@ -12,7 +12,7 @@ import {
 import { peerOf } from './io/peer.ts'
 import { SocketWire } from './io/socket-wire.ts'
 import { type TraceSink, traceWire } from './io/trace.ts'
-import type { Peer } from './io/wire.ts'
+import type { Peer, Wire, WireEvents } from './io/wire.ts'
 import { ServerTransport, type ServerTransportOptions } from './server-transport.ts'
 
 /** How an {@link Http2Server} behaves. */
@@ -28,6 +28,11 @@ export interface Http2ServerOptions extends Omit<ServerTransportOptions, 'onEnde
 
 /** How to listen; see {@link ListenSocketOptions}. */
 export type ListenOptions = Omit<ListenSocketOptions, 'clock' | 'onError'>
+
+/** A wire whose events begin when it is told to whom. */
+export interface StartableWire extends Wire {
+  start(events: WireEvents): void
+}
 
 /** See above. */
 export class Http2Server {
@@ -79,6 +84,20 @@ export class Http2Server {
     return this.serveWire(new SocketWire(duplex, this.clock), peerOf(duplex, name))
   }
 
+  /** Serves one connection over any wire, which is started here: one in memory, an embedder's own. */
+  public serveWire(wire: StartableWire, peer: Peer): ServerTransport {
+    const { options } = this
+    const traced = options.trace === undefined ? undefined : traceWire(wire, options.trace(peer))
+    const transport = new ServerTransport(traced?.wire ?? wire, peer, this.transportOptions)
+    this.transports.add(transport)
+    options.onConnection?.(transport)
+    const events = transport.start()
+    wire.start(traced?.tap(events) ?? events)
+    if (this.stopping === 'gracefully') transport.drain('graceful_stop')
+    else if (this.stopping === 'now') transport.close('the server was stopped')
+    return transport
+  }
+
   /**
    * Stops accepting, drains every connection (GOAWAY in two steps) and resolves when the last is
    * gone. Connections that still have streams after `graceMs` are closed. May be called again to
@@ -104,19 +123,6 @@ export class Http2Server {
     this.closeTransports('the server was stopped')
     await closing
     await this.whenIdle()
-  }
-
-  private serveWire(wire: SocketWire, peer: Peer): ServerTransport {
-    const { options } = this
-    const traced = options.trace === undefined ? undefined : traceWire(wire, options.trace(peer))
-    const transport = new ServerTransport(traced?.wire ?? wire, peer, this.transportOptions)
-    this.transports.add(transport)
-    options.onConnection?.(transport)
-    const events = transport.start()
-    wire.start(traced?.tap(events) ?? events)
-    if (this.stopping === 'gracefully') transport.drain('graceful_stop')
-    else if (this.stopping === 'now') transport.close('the server was stopped')
-    return transport
   }
 
   private forget(transport: ServerTransport): void {

@@ -19,7 +19,12 @@ export {
   type ServerRequest,
 } from './exchange/handle-requests.ts'
 export { type RequestInit, type Response, request } from './exchange/request.ts'
-export { Http2Server, type Http2ServerOptions, type ListenOptions } from './http2-server.ts'
+export {
+  Http2Server,
+  type Http2ServerOptions,
+  type ListenOptions,
+  type StartableWire,
+} from './http2-server.ts'
 export {
   formatTransportAddress,
   parseTransportAddress,

@@ -50,6 +50,8 @@ export interface ServerTransportOptions extends ServerConnectionOptions {
 export class ServerTransport {
   /** Slots of running handlers; see {@link HandlerSlots}. */
   public readonly slots: HandlerSlots
+  /** Free for whoever serves the connection. */
+  public context: unknown = undefined
   private readonly connection: Connection
 
   public constructor(wire: Wire, peer: Peer, options: ServerTransportOptions) {

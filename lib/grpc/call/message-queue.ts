@@ -19,6 +19,7 @@ interface Entry<T> {
 }
 
 interface Waiter<T> {
+  readonly promise: Promise<IteratorResult<T>>
   readonly resolve: (result: IteratorResult<T>) => void
   readonly reject: (error: Error) => void
   next: Waiter<T> | undefined
@@ -56,13 +57,18 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return this.waiter !== undefined || (this.consumer !== undefined && this.head === undefined)
   }
 
+  /** Whether every message was taken. */
+  public get isEmpty(): boolean {
+    return this.head === undefined
+  }
+
   public push(message: T, wireBytes: number): void {
     if (this.ended) return
     const { waiter } = this
     if (waiter !== undefined) {
       this.waiter = waiter.next
-      this.owner.messageTaken(wireBytes)
       waiter.resolve({ done: false, value: message })
+      this.owner.messageTaken(wireBytes)
       return
     }
     const entry: Entry<T> = { message, wireBytes, next: undefined }
@@ -80,8 +86,13 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.consumer !== undefined) this.drainSoon()
     for (let waiter = this.waiter; waiter !== undefined; waiter = waiter.next) {
       const error = this.takeFailure()
-      if (error === undefined) waiter.resolve(DONE)
-      else waiter.reject(error)
+      if (error === undefined) {
+        waiter.resolve(DONE)
+      } else {
+        // Who has stopped looking must not kill the process.
+        waiter.promise.catch(ignore)
+        waiter.reject(error)
+      }
     }
     this.waiter = undefined
   }
@@ -90,7 +101,9 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     if (this.head !== undefined) return Promise.resolve({ done: false, value: this.take() })
     if (this.failure !== undefined) return Promise.reject(this.takeFailure())
     if (this.ended) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => this.wait({ resolve, reject, next: undefined }))
+    const waiter = createWaiter<T>()
+    this.wait(waiter)
+    return waiter.promise
   }
 
   /**
@@ -107,11 +120,12 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
 
   /** The reader leaves: what is queued is dropped, its credit returned. */
   public return(): Promise<IteratorResult<T>> {
-    while (this.head !== undefined) this.take()
     const left = !this.ended
     this.failure = undefined
     this.end()
+    // Before the credit returns: nothing is to be made ready for a reader that has left.
     if (left) this.owner.readerLeft()
+    while (this.head !== undefined) this.take()
     return Promise.resolve(DONE)
   }
 
@@ -172,3 +186,14 @@ export class MessageQueue<T> implements AsyncIterableIterator<T> {
     return failure
   }
 }
+
+function createWaiter<T>(): Waiter<T> {
+  const waiter = { next: undefined } as { -readonly [Key in keyof Waiter<T>]: Waiter<T>[Key] }
+  waiter.promise = new Promise((resolve, reject) => {
+    waiter.resolve = resolve
+    waiter.reject = reject
+  })
+  return waiter
+}
+
+function ignore(): void {}

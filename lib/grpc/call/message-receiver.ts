@@ -1,7 +1,9 @@
 // From the DATA of one stream to decoded messages, in order: cut, decompress, decode.
 //
 // Both sides use it. A message that needs no decompression, with none waiting before it, is decoded
-// in place while its octets are borrowed; asynchronous decompression makes those behind it wait.
+// in place while its octets are borrowed. Asynchronous decompression makes those behind it wait; so
+// does a reader that has not taken the messages before: a window of compressed octets may hold
+// a thousand windows of messages, and only one of those is in memory before it is asked for.
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressor, decompressMessage } from '../protocol/compression.ts'
 import {
@@ -14,6 +16,8 @@ import { RpcError } from '../protocol/rpc-error.ts'
 
 /** Hears what a {@link MessageReceiver} makes of the octets. */
 export interface MessageReceiverOwner<T> {
+  /** Whether messages wait for their reader: what is compressed stays so for now. */
+  readonly hasUntaken: boolean
   /** `wireBytes` is what the message took of the flow-control window, prefix included. */
   onMessage(message: T, wireBytes: number, messageBytes: number): void
   /** A message of `missingBytes` more is under way. */
@@ -24,14 +28,22 @@ export interface MessageReceiverOwner<T> {
   onMessageFault(error: RpcError): void
 }
 
+/** What happens when all before it is done. */
+interface Task {
+  readonly run: () => void
+  /** Makes a message larger: only when the reader has taken those before. */
+  readonly inflates: boolean
+}
+
 export class MessageReceiver<T> implements MessageHandler {
   private readonly codec: Codec<T>
   private readonly owner: MessageReceiverOwner<T>
   private readonly maxMessageBytes: number
   private readonly compressor: Compressor | undefined
   private readonly assembler: MessageAssembler
-  /** What happens when the decompression under way is done; undefined while there is none. */
-  private backlog: (() => void)[] | undefined
+  private tasks: Task[] = []
+  private decompressing = false
+  private running = false
   private stopped = false
 
   public constructor(
@@ -72,8 +84,16 @@ export class MessageReceiver<T> implements MessageHandler {
   /** Ignores everything from now on. */
   public stop(): void {
     this.stopped = true
-    this.backlog = undefined
+    this.tasks = []
     this.assembler.stop()
+  }
+
+  /** The reader has taken messages: goes on with what waited for that. */
+  public resume(): void {
+    if (this.running) return
+    this.running = true
+    while (this.mayRun()) this.tasks.shift()!.run()
+    this.running = false
   }
 
   public onPartial(lengthBytes: number, missingBytes: number): void {
@@ -87,28 +107,31 @@ export class MessageReceiver<T> implements MessageHandler {
     compressed: boolean,
     owned: boolean,
   ): void {
-    if (!compressed && this.backlog === undefined) {
-      this.decode(buf, start, end, owned, PREFIX_BYTES + end - start)
+    const wireBytes = PREFIX_BYTES + end - start
+    if (!compressed && !this.decompressing && this.tasks.length === 0) {
+      this.decode(buf, start, end, owned, wireBytes)
       return
     }
     const bytes = owned ? buf.subarray(start, end) : Buffer.from(buf.subarray(start, end))
-    this.whenReady(() => {
-      if (compressed) this.decompress(bytes)
-      else this.decode(bytes, 0, bytes.length, true, PREFIX_BYTES + bytes.length)
-    })
+    if (compressed) this.whenReady(() => this.decompress(bytes, wireBytes), true)
+    else this.whenReady(() => this.decode(bytes, 0, bytes.length, true, wireBytes))
   }
 
-  private decompress(bytes: Buffer): void {
-    const wireBytes = PREFIX_BYTES + bytes.length
+  private whenReady(run: () => void, inflates = false): void {
+    this.tasks.push({ run, inflates })
+    this.resume()
+  }
+
+  private mayRun(): boolean {
+    const task = this.tasks[0]
+    if (task === undefined || this.decompressing || this.stopped) return false
+    return !task.inflates || !this.owner.hasUntaken
+  }
+
+  private decompress(bytes: Buffer, wireBytes: number): void {
     try {
-      const result = decompressMessage(
-        this.compressor,
-        bytes,
-        0,
-        bytes.length,
-        true,
-        this.maxMessageBytes,
-      )
+      const { compressor, maxMessageBytes } = this
+      const result = decompressMessage(compressor, bytes, 0, bytes.length, true, maxMessageBytes)
       if (Buffer.isBuffer(result)) this.decode(result, 0, result.length, true, wireBytes)
       else this.await(result, wireBytes)
     } catch (thrown) {
@@ -117,24 +140,17 @@ export class MessageReceiver<T> implements MessageHandler {
   }
 
   private await(result: Promise<Buffer>, wireBytes: number): void {
-    this.backlog = []
+    this.decompressing = true
+    const done = (next: () => void): void => {
+      this.decompressing = false
+      if (this.stopped) return
+      next()
+      this.resume()
+    }
     result.then(
-      (bytes) => this.resume(() => this.decode(bytes, 0, bytes.length, true, wireBytes)),
-      (thrown) => this.resume(() => this.fail(RpcError.from(thrown))),
+      (bytes) => done(() => this.decode(bytes, 0, bytes.length, true, wireBytes)),
+      (thrown) => done(() => this.fail(RpcError.from(thrown))),
     )
-  }
-
-  private resume(first: () => void): void {
-    const backlog = this.backlog ?? []
-    this.backlog = undefined
-    if (this.stopped) return
-    first()
-    for (const task of backlog) this.whenReady(task)
-  }
-
-  private whenReady(task: () => void): void {
-    if (this.backlog !== undefined) this.backlog.push(task)
-    else if (!this.stopped) task()
   }
 
   private decode(buf: Buffer, start: number, end: number, owned: boolean, wireBytes: number): void {

@@ -1,9 +1,15 @@
 // From messages to the DATA of one stream, in order: encode, compress, put, wait for room.
+//
+//   write ─▶ encode ─▶ [compress] ─▶ [keep] ─▶ stream
+//
+// A message is encoded when it is given. Compression may take its time: what follows waits behind it.
+// A sender may have no stream yet, or lose it to another try: what it keeps goes to the next one.
 import { ByteSink } from '../../base/byte-sink.ts'
 import type { Stream } from '../../transport/index.ts'
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressor, compressMessage } from '../protocol/compression.ts'
 import { appendMessage, encodeMessage, PREFIX_BYTES } from '../protocol/message.ts'
+import { RpcError } from '../protocol/rpc-error.ts'
 
 /** Over this an encoded message is handed over with its memory instead of being copied. */
 const HAND_OVER_BYTES = 64 * 1024
@@ -18,23 +24,24 @@ export interface SendingOptions<T> {
   readonly minCompressBytes: number
 }
 
+/** What can be said of one message. */
+export interface SendOptions {
+  /** False: this message goes as it is though the call compresses. */
+  readonly compress?: boolean
+}
+
+/** Hears of each message put: octets encoded, and on the wire with prefix. */
+export type OnSent<T> = (message: T, messageBytes: number, wireBytes: number) => void
+
 // Encoding is synchronous, so one scratch serves the process; a codec that sends while it encodes
 // finds none and gets its own.
 let scratch: ByteSink | undefined = new ByteSink(4096)
 
-/** Hears of each message sent: octets encoded, and on the wire with prefix. */
-export type OnSent<T> = (message: T, messageBytes: number, wireBytes: number) => void
-
-/** Runs `use` with an empty sink, *borrowed* until it returns. */
-export function withScratch<R>(use: (sink: ByteSink) => R): R {
+function takeScratch(): ByteSink {
   const sink = scratch ?? new ByteSink()
   scratch = undefined
   sink.pos = 0
-  try {
-    return use(sink)
-  } finally {
-    scratch = sink
-  }
+  return sink
 }
 
 /**
@@ -48,16 +55,14 @@ export function putMessage<T>(
   message: T,
   maxMessageBytes: number,
   endStream: boolean,
-  onEncoded?: OnSent<T>,
+  onSent?: OnSent<T>,
   headers?: readonly string[],
 ): boolean {
-  const sink = scratch ?? new ByteSink()
-  scratch = undefined
-  sink.pos = 0
+  const sink = takeScratch()
   try {
     const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
     if (headers !== undefined) stream.headers(headers, false)
-    onEncoded?.(message, messageBytes, PREFIX_BYTES + messageBytes)
+    onSent?.(message, messageBytes, PREFIX_BYTES + messageBytes)
     return putSink(stream, sink, endStream)
   } finally {
     scratch = sink
@@ -70,123 +75,243 @@ function putSink(stream: Stream, sink: ByteSink, endStream: boolean): boolean {
   return stream.data(bytes, 0, bytes.length, endStream, true)
 }
 
-/** Encodes and compresses one message; the result is *owned*. Throws or rejects with RpcError. */
-export function compressedMessage<T>(
-  options: SendingOptions<T>,
-  compressor: Compressor,
-  message: T,
-  onSent?: OnSent<T>,
-): Buffer | Promise<Buffer> {
-  const { codec, maxMessageBytes, minCompressBytes } = options
-  return withScratch((sink) => {
-    const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
-    const done = (octets: Buffer, compressed: boolean): Buffer => {
-      const whole = prefixed(octets, compressed, maxMessageBytes)
-      onSent?.(message, messageBytes, whole.length)
-      return whole
-    }
-    const plain = sink.buf.subarray(PREFIX_BYTES, sink.pos)
-    // The compressor may take its time with the octets, the scratch is needed at once.
-    const bytes = Buffer.from(plain)
-    const result = compressMessage(compressor, bytes, minCompressBytes)
-    if (result === undefined) return done(bytes, false)
-    if (Buffer.isBuffer(result)) return done(result, true)
-    return result.then((compressed) => done(compressed, true))
-  })
+/** A message in its form on the wire, prefix included; *owned*. */
+interface Encoded<T> {
+  /** Kept only for who observes. */
+  readonly message: T | undefined
+  readonly messageBytes: number
+  readonly bytes: Buffer
 }
 
-function prefixed(bytes: Buffer, compressed: boolean, maxMessageBytes: number): Buffer {
-  const sink = new ByteSink(PREFIX_BYTES + bytes.length)
-  appendMessage(bytes, compressed, sink, maxMessageBytes)
-  return sink.buf.subarray(0, sink.pos)
-}
-
-const SENT: Promise<void> = Promise.resolve()
+const EMPTY = Buffer.alloc(0)
+const DONE: Promise<void> = Promise.resolve()
 
 /**
- * The sending half of a streaming call. Order is kept also when compression is asynchronous; waits
- * end when there is room or the stream is over.
+ * The sending half of a call. `onFault` hears of a message that could not be compressed, which ends
+ * the call; one that cannot be encoded throws at whoever gave it.
  */
 export class MessageSender<T> {
-  private readonly stream: Stream
   private readonly options: SendingOptions<T>
+  private readonly onFault: (error: RpcError) => void
   private readonly onSent: OnSent<T> | undefined
-  private tail: Promise<void> | undefined
+  private readonly maxKeptBytes: number
+  private stream: Stream | undefined
+  /** What another stream would need; undefined when nothing is kept any more. */
+  private kept: Encoded<T>[] | undefined
+  private keptBytes = 0
+  /** Settles when what is being compressed, and all behind it, was put. */
+  private compressing: Promise<void> | undefined
+  private last: (() => void) | undefined
+  private lastRan = false
   private waiting: (() => void)[] | undefined
-  private full = false
+  private streamFull = false
   private over = false
 
-  public constructor(stream: Stream, options: SendingOptions<T>, onSent?: OnSent<T>) {
-    this.stream = stream
+  /** `stream` is absent when messages may come before it; `maxKeptBytes` then is for another try. */
+  public constructor(
+    options: SendingOptions<T>,
+    onFault: (error: RpcError) => void,
+    onSent: OnSent<T> | undefined,
+    stream?: Stream,
+    maxKeptBytes = 0,
+  ) {
     this.options = options
+    this.onFault = onFault
     this.onSent = onSent
+    this.stream = stream
+    this.maxKeptBytes = maxKeptBytes
+    this.kept = stream === undefined ? [] : undefined
+  }
+
+  /** Whether everything sent so far can be sent once more. */
+  public get replayable(): boolean {
+    return this.kept !== undefined
+  }
+
+  /** Puts all that is kept on `stream`, and what follows. */
+  public attach(stream: Stream): void {
+    this.stream = stream
+    this.streamFull = false
+    this.lastRan = false
+    for (const encoded of this.kept ?? []) this.put(encoded, stream)
+    this.limitKept()
+    this.runLast()
+    this.wake()
+  }
+
+  /** The stream is gone and another will follow. */
+  public detach(): void {
+    this.stream = undefined
+  }
+
+  /** There will be no other stream: keeps nothing. */
+  public commit(): void {
+    if (this.stream !== undefined) this.kept = undefined
   }
 
   /**
-   * Puts one message; false when no more should be put before {@link MessageSender.writable}. Only
-   * for messages that are not compressed asynchronously. Throws RpcError for a bad message.
+   * Takes one message; false when no more should be given before {@link MessageSender.writable}.
+   * Throws RpcError for a message that cannot be encoded; the call goes on without it.
    */
-  public write(message: T): boolean {
-    const { codec, maxMessageBytes } = this.options
+  public write(message: T, options?: SendOptions): boolean {
     if (this.over) return false
-    const hasRoom = putMessage(this.stream, codec, message, maxMessageBytes, false, this.onSent)
-    this.full = !hasRoom && !this.stream.closed
-    return hasRoom
+    const compressor = options?.compress === false ? undefined : this.options.compressor
+    const { stream } = this
+    if (
+      compressor === undefined &&
+      stream !== undefined &&
+      this.kept === undefined &&
+      this.compressing === undefined
+    ) {
+      const { codec, maxMessageBytes } = this.options
+      const hasRoom = putMessage(stream, codec, message, maxMessageBytes, false, this.onSent)
+      this.streamFull = !hasRoom && !stream.closed
+      return hasRoom
+    }
+    const encoded = this.encode(message)
+    if (compressor === undefined) this.place(encoded)
+    else this.compress(compressor, encoded)
+    return !this.isFull
   }
 
-  /** Puts one message and resolves when more may be put. Rejects with RpcError for a bad message. */
-  public send(message: T): Promise<void> {
-    const { compressor } = this.options
-    if (compressor !== undefined) return this.sendCompressed(compressor, message)
+  /** {@link MessageSender.write}, with a promise of room for more. Rejects with RpcError. */
+  public send(message: T, options?: SendOptions): Promise<void> {
     try {
-      return this.write(message) ? SENT : this.writable()
+      return this.write(message, options) ? DONE : this.writable()
     } catch (thrown) {
       return Promise.reject(thrown)
     }
   }
 
-  /** Resolves when more may be put, or nothing may be put any more. */
+  /** Resolves when more may be given, or nothing may be given any more. */
   public writable(): Promise<void> {
-    if (!this.full || this.over) return SENT
+    if (!this.isFull || this.over) return DONE
     return new Promise((resolve) => {
       this.waiting ??= []
       this.waiting.push(resolve)
     })
   }
 
-  /** Runs `task` behind everything sent so far. */
+  /** No message follows: runs `task` once all are on the stream, and again on the next stream. */
   public afterAll(task: () => void): void {
-    if (this.tail === undefined) task()
-    else this.tail = this.tail.then(task, task)
+    this.last = task
+    this.runLast()
+  }
+
+  /** Ends our half of the stream behind all messages. */
+  public end(): void {
+    this.afterAll(() => this.stream?.data(EMPTY, 0, 0, true))
   }
 
   /** The stream has room again. */
   public onWritable(): void {
-    this.full = false
+    this.streamFull = false
     this.wake()
   }
 
-  /** The stream is over: waits end, what follows is dropped. */
+  /** The call is over: waits end, what follows is dropped. */
   public stop(): void {
     this.over = true
+    this.kept = undefined
     this.wake()
   }
 
-  private sendCompressed(compressor: Compressor, message: T): Promise<void> {
-    const sent = (this.tail ?? SENT).then(async () => {
-      const bytes = await compressedMessage(this.options, compressor, message, this.onSent)
-      if (this.over) return
-      this.full = !this.stream.data(bytes, 0, bytes.length, false, true)
-      await this.writable()
-    })
-    // The chain goes on after a message that could not be encoded; whoever sent it hears.
-    this.tail = sent.catch(() => {})
-    return sent
+  private get isFull(): boolean {
+    return this.stream === undefined || this.compressing !== undefined || this.streamFull
+  }
+
+  private encode(message: T): Encoded<T> {
+    const { codec, maxMessageBytes } = this.options
+    const sink = takeScratch()
+    try {
+      const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
+      const bytes =
+        sink.pos < HAND_OVER_BYTES ? Buffer.from(sink.buf.subarray(0, sink.pos)) : sink.detach()
+      return { message: this.onSent === undefined ? undefined : message, messageBytes, bytes }
+    } finally {
+      scratch = sink
+    }
+  }
+
+  private compress(compressor: Compressor, encoded: Encoded<T>): void {
+    const { minCompressBytes, maxMessageBytes } = this.options
+    const plain = encoded.bytes.subarray(PREFIX_BYTES)
+    const result = compressMessage(compressor, plain, minCompressBytes)
+    if (result === undefined) this.place(encoded)
+    else if (Buffer.isBuffer(result)) {
+      this.place({ ...encoded, bytes: prefixed(result, maxMessageBytes) })
+    } else {
+      const later = result.then((bytes) => ({
+        ...encoded,
+        bytes: prefixed(bytes, maxMessageBytes),
+      }))
+      // Looked at only once what is before it is done.
+      later.catch(() => {})
+      this.placeBehind(later)
+    }
+  }
+
+  private place(encoded: Encoded<T>): void {
+    if (this.compressing === undefined) this.keepAndPut(encoded)
+    else this.placeBehind(encoded)
+  }
+
+  private placeBehind(encoded: Encoded<T> | Promise<Encoded<T>>): void {
+    const placed = (this.compressing ?? DONE)
+      .then(() => encoded)
+      .then(
+        (whole) => this.keepAndPut(whole),
+        (thrown) => {
+          if (!this.over) this.onFault(RpcError.from(thrown))
+        },
+      )
+      .then(() => {
+        if (this.compressing !== placed) return
+        this.compressing = undefined
+        this.runLast()
+        this.wake()
+      })
+    this.compressing = placed
+  }
+
+  private keepAndPut(encoded: Encoded<T>): void {
+    if (this.over) return
+    if (this.kept !== undefined) {
+      this.kept.push(encoded)
+      this.keptBytes += encoded.bytes.length
+    }
+    if (this.stream === undefined) return
+    this.limitKept()
+    this.put(encoded, this.stream)
+  }
+
+  private put({ message, messageBytes, bytes }: Encoded<T>, stream: Stream): void {
+    this.onSent?.(message as T, messageBytes, bytes.length)
+    // Kept memory is lent, not given: what is put must not change, and does not.
+    this.streamFull = !stream.data(bytes, 0, bytes.length, false, true) && !stream.closed
+  }
+
+  private limitKept(): void {
+    if (this.keptBytes > this.maxKeptBytes) this.kept = undefined
+  }
+
+  private runLast(): void {
+    if (this.last === undefined || this.lastRan) return
+    if (this.stream === undefined || this.compressing !== undefined) return
+    this.lastRan = true
+    this.last()
   }
 
   private wake(): void {
-    const waiting = this.waiting
+    const { waiting } = this
+    if (waiting === undefined || (this.isFull && !this.over)) return
     this.waiting = undefined
-    if (waiting !== undefined) for (const resolve of waiting) resolve()
+    for (const resolve of waiting) resolve()
   }
+}
+
+function prefixed(bytes: Buffer, maxMessageBytes: number): Buffer {
+  const sink = new ByteSink(PREFIX_BYTES + bytes.length)
+  appendMessage(bytes, true, sink, maxMessageBytes)
+  return sink.buf.subarray(0, sink.pos)
 }

@@ -25,8 +25,8 @@ import {
 } from '../../naming/index.ts'
 import type { ConnectionOptions, Peer, TraceSink } from '../../transport/index.ts'
 import type { Interceptor } from '../call/interceptor.ts'
+import type { CallChannel } from '../client/call-channel.ts'
 import type { CallOptions } from '../client/call-options.ts'
-import type { CallChannel } from '../client/client-call.ts'
 import type { CallCredentials, ChannelCredentials } from '../client/credentials.ts'
 import { type CallDefaults, MethodCaller } from '../client/invoke.ts'
 import type { BidiCall } from '../client/stream-call.ts'
@@ -35,6 +35,8 @@ import { type Logger, silentLogger } from '../observe/logger.ts'
 import type { StatsHandler } from '../observe/stats.ts'
 import { type Compressor, Compressors } from '../protocol/compression.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
+import { Remembered } from '../protocol/remembered.ts'
+import { parseResponseHead, type ResponseHead } from '../protocol/response-headers.ts'
 import { AddrConn } from './addr-conn.ts'
 import { channelAuthority } from './authority.ts'
 import { CcBalancerWrapper } from './cc-balancer-wrapper.ts'
@@ -113,6 +115,7 @@ export class ClientConn implements CallChannel {
   public readonly callCredentials: CallCredentials | undefined
   public readonly stats: StatsHandler | undefined
   public readonly compressors: Compressors
+  public readonly responseHeads: Remembered<ResponseHead> = new Remembered(parseResponseHead)
   private readonly callDefaults: CallDefaults
   private readonly logger: Logger
   private readonly resolvable: ResolvableTarget

@@ -14,21 +14,21 @@ import { MessageReceiver, type MessageReceiverOwner } from '../call/message-rece
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressors, unknownEncoding } from '../protocol/compression.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
-import {
-  type EndingStatus,
-  parseEnding,
-  parseResponseHead,
-  type ResponseHead,
-} from '../protocol/response-headers.ts'
+import type { Remembered } from '../protocol/remembered.ts'
+import { type EndingStatus, parseEnding, type ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 
 /** What an attempt tells its call. */
 export interface AttemptOwner<Res> {
   readonly codec: Codec<Res>
   readonly compressors: Compressors
+  /** Equal blocks of a connection share one list: most heads are read only once. */
+  readonly responseHeads: Remembered<ResponseHead>
   readonly maxRecvMessageBytes: number
   /** Whether more than one response may come. */
   readonly streamsResponses: boolean
+  /** Whether responses wait for their reader. */
+  readonly hasUntaken: boolean
   onResponseHeaders(block: HeaderBlock): void
   onResponse(message: Res, wireBytes: number, messageBytes: number): void
   onRoomToSend(): void
@@ -41,10 +41,11 @@ export interface AttemptOwner<Res> {
 }
 
 export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
-  public stream!: Stream
   /** Whether anything of a response came: then the attempt is the call's last. */
   public answered = false
   private readonly owner: AttemptOwner<Res>
+  /** Undefined while the transport opens it, or refuses to. */
+  private stream: Stream | undefined = undefined
   private head: ResponseHead | undefined
   private receiver: MessageReceiver<Res> | undefined
   private ending: EndingStatus | undefined
@@ -60,8 +61,14 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     transport: { openStream: ClientTransport['openStream'] },
     fields: readonly string[],
     extraFields: readonly string[] | undefined,
-  ): void {
+  ): Stream {
     this.stream = transport.openStream(fields, this, extraFields)
+    return this.stream
+  }
+
+  /** Whether any octet of it can have reached the server. */
+  public get wasWritten(): boolean {
+    return this.stream !== undefined && this.stream.id !== 0
   }
 
   /** Gives the stream up; nothing more is told. */
@@ -69,13 +76,19 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     if (this.over) return
     this.over = true
     this.receiver?.stop()
-    this.stream.reset(code, token)
+    this.stream?.reset(code, token)
   }
 
   /** Somebody waits for a response: lets the rest of a large one come, if one is under way. */
   public responseAwaited(): void {
     const missingBytes = this.receiver?.missingBytes ?? 0
-    if (missingBytes > 0 && !this.over) this.stream.expect(missingBytes)
+    if (missingBytes > 0 && !this.over) this.stream?.expect(missingBytes)
+  }
+
+  /** The application took a response that cost `wireBytes` of the window. */
+  public responseTaken(wireBytes: number): void {
+    this.stream?.credit(wireBytes)
+    this.receiver?.resume()
   }
 
   // ── StreamHandler
@@ -88,7 +101,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
       this.ending = parseEnding(block.fields, this.head)
       return
     }
-    this.head = parseResponseHead(block.fields)
+    this.head = this.owner.responseHeads.of(block.fields)
     const { fault, encoding } = this.head
     if (fault !== undefined) this.fail(fault)
     else if (!this.owner.compressors.knows(encoding)) {
@@ -122,8 +135,8 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
 
   public onClosed(closed: StreamClosed): void {
     if (this.over) return
-    // All is here, and only a decompression is awaited.
-    if (this.ending !== undefined && closed.by !== 'transport') return
+    // All is here; only a decompression, or a reader, is awaited.
+    if (this.ending !== undefined) return
     this.over = true
     this.receiver?.stop()
     this.owner.onAttemptClosed(closed)
@@ -131,12 +144,16 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
 
   // ── MessageReceiverOwner
 
+  public get hasUntaken(): boolean {
+    return this.owner.hasUntaken
+  }
+
   public onMessage(message: Res, wireBytes: number, messageBytes: number): void {
     this.owner.onResponse(message, wireBytes, messageBytes)
   }
 
   public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
-    if (this.owner.awaitsResponse) this.stream.expect(missingBytes)
+    if (this.owner.awaitsResponse) this.stream?.expect(missingBytes)
   }
 
   public onMessagesEnd(): void {
@@ -147,7 +164,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
       message: 'the server ended the stream without a status',
     }
     // The server is done; what we still send is not wanted.
-    this.stream.reset(ErrorCode.NO_ERROR, 'call_over')
+    this.stream?.reset(ErrorCode.NO_ERROR, 'call_over')
     this.owner.onAttemptEnd(status, this.trailers)
   }
 

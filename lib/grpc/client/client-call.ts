@@ -1,95 +1,54 @@
 // One call at a client, of any kind: what is decided once for all its attempts. It has a phase and
-// exactly one end; picking, retries, the deadline and the caller's signal are inputs to it.
+// exactly one end; picking, retries, its limits and its credentials are inputs to it.
 //
-//   start ─▶ picking ─▶ running (an Attempt) ─▶ done
-//              ▲            │ not processed: pick again
-//              └────────────┘
+//   start ─▶ [credentials] ─▶ picking ─▶ running (an Attempt) ─▶ done
+//                                ▲            │ not processed: pick again
+//                                └────────────┘
 //
 // Source: grpc-go stream.go (clientStream), gRFC A6 for transparent retries.
-
 import type { PickOutcome } from '../../balancer/index.ts'
-import type { Clock, Timer } from '../../base/clock.ts'
 import { Code, type Status } from '../../base/status.ts'
 import {
   ErrorCode,
   type HeaderBlock,
   type Stream,
   type StreamClosed,
-  type StreamHandler,
 } from '../../transport/index.ts'
-import type { CallContext } from '../call/interceptor.ts'
-import { MessageSender, putMessage, type SendingOptions } from '../call/message-sender.ts'
-import type { RpcEvent, RpcTag, StatsHandler } from '../observe/stats.ts'
+import { MessageSender, type OnSent, putMessage, type SendOptions } from '../call/message-sender.ts'
+import { RpcObserver } from '../observe/rpc-observer.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { Metadata } from '../protocol/metadata.ts'
-import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
-import { extraRequestFields, type RequestTemplate } from '../protocol/request-headers.ts'
-import type { EndingStatus } from '../protocol/response-headers.ts'
+import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
+import type { Remembered } from '../protocol/remembered.ts'
+import { extraRequestFields } from '../protocol/request-headers.ts'
+import type { EndingStatus, ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
-import { decodeStatusDetails } from '../protocol/status-details.ts'
+import { withDetails } from '../protocol/status-details.ts'
 import { statusOfClosed } from '../protocol/status-mapping.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
+import type { CallChannel, CallTransport, MethodPlan, ResponseSink } from './call-channel.ts'
+import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.ts'
 import type { CallOptions } from './call-options.ts'
-import { type CallCredentials, credentialsError } from './credentials.ts'
+import { type CallCredentials, callCredentialsMetadata } from './credentials.ts'
 
-/** A connection as a call sees it. */
-export interface CallTransport {
-  readonly peer: { readonly address: string }
-  openStream(
-    fields: readonly string[],
-    handler: StreamHandler,
-    extraFields?: readonly string[],
-  ): Stream
-}
-
-/** The channel as a call sees it. */
-export interface CallChannel {
-  readonly clock: Clock
-  readonly authority: string
-  readonly secure: boolean
-  readonly stats: StatsHandler | undefined
-  readonly compressors: Compressors
-  readonly callCredentials: CallCredentials | undefined
-  callStarted(): void
-  callEnded(): void
-  pick(call: ClientCall): CallTransport | undefined
-  cancelPick(call: ClientCall): void
-  reportFault(where: string, error: unknown): void
-}
-
-/** What is the same for every call of a method on a channel; see {@link planMethod}. */
-export interface MethodPlan<Req = unknown, Res = unknown> {
-  readonly method: MethodDefinition<Req, Res>
-  readonly template: RequestTemplate
-  readonly sending: SendingOptions<Req>
-  readonly maxRecvMessageBytes: number
-}
-
-/** Who takes a call's responses. */
-export interface ResponseSink<Res> {
-  onResponse(message: Res, wireBytes: number): void
-  /** Whether somebody waits for a response now. */
-  readonly awaitsResponse: boolean
-  /** The call is over; with `error` unless its status is OK. Exactly once, last. */
-  onEnd(error: RpcError | undefined): void
-}
-
-const Phase = { New: 0, Picking: 1, Running: 2, Done: 3 } as const
+const Phase = { New: 0, Credentials: 1, Picking: 2, Running: 3, Done: 4 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
-const NO_METADATA: readonly string[] = []
-const EMPTY = Buffer.alloc(0)
+/** Requests kept for another try of a call that streams them; grpc-go's replay buffer, gRFC A6. */
+const MAX_KEPT_BYTES = 256 * 1024
+const NO_FIELDS: readonly string[] = []
 
 // biome-ignore lint/suspicious/noExplicitAny: a call's message types are its caller's business
-export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, CallContext {
-  public readonly side = 'client'
+export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, CallLimitsOwner {
   public readonly waitForReady: boolean
   /** Set by the picker with each transport; called once with how the attempt ended. */
   public onPickDone: ((outcome: PickOutcome) => void) | undefined = undefined
   /** Set by the picker: why the call waits. */
   public latestFailure: Status | undefined = undefined
   public readonly streamsResponses: boolean
+  /** What the call failed with; undefined while it is not over, or when it ended well. */
+  public error: RpcError | undefined = undefined
   private readonly plan: MethodPlan<Req, Res>
   private readonly channel: CallChannel
   private readonly sink: ResponseSink<Res>
@@ -98,20 +57,18 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   private attempt: Attempt<Res> | undefined = undefined
   private attemptCount = 0
   private transport: CallTransport | undefined = undefined
+  /** Requests come by `send`, whatever the kind of the method. */
+  private streamsOut = false
+  /** Of a call that streams its requests: for all attempts. Otherwise made where one is needed. */
   private sender: MessageSender<Req> | undefined = undefined
   /** The request of a call that sends just one; kept for another attempt. */
   private request: Req | undefined = undefined
   private hasResponse = false
   private retriedUnprocessed = false
-  private deadlineMs = Number.POSITIVE_INFINITY
-  private deadlineTimer: Timer | undefined = undefined
-  private startMs = 0
-  private requestMetadata: Metadata | undefined = undefined
-  private credentialsMetadata: Metadata | undefined = undefined
-  private openWaiters: (() => void)[] | undefined = undefined
-  private halfClosed = false
-  private abortController: AbortController | undefined = undefined
-  private tag: RpcTag | undefined = undefined
+  private limits: CallLimits | undefined = undefined
+  private metadata: Metadata | undefined = undefined
+  private credentials: Metadata | undefined = undefined
+  private observer: RpcObserver | undefined = undefined
 
   public constructor(
     channel: CallChannel,
@@ -127,31 +84,13 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.streamsResponses = streamsResponses(plan.method.kind)
   }
 
-  // ── CallContext
-
-  public get method(): MethodDefinition {
-    return this.plan.method as unknown as MethodDefinition
-  }
-
-  /** The metadata that will be, or was, sent. */
-  public get metadata(): Metadata {
-    this.requestMetadata ??= Metadata.from(this.options.metadata ?? {})
-    return this.requestMetadata
-  }
-
-  public get signal(): AbortSignal {
-    this.abortController ??= new AbortController()
-    return this.abortController.signal
-  }
-
-  public get deadline(): Date | undefined {
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) return undefined
-    const { clock } = this.channel
-    return new Date(clock.wallMs() + this.deadlineMs - clock.nowMs())
-  }
-
+  /** The server's address, once there is a connection. */
   public get peerAddress(): string | undefined {
     return this.transport?.peer.address
+  }
+
+  public get isOver(): boolean {
+    return this.phase === Phase.Done
   }
 
   // ── what the caller does
@@ -159,42 +98,43 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   /** Begins a call that sends one request. */
   public startWithRequest(request: Req): void {
     this.request = request
-    this.halfClosed = true
     this.start()
   }
 
   /** Begins a call whose requests come by {@link ClientCall.send}. */
-  public start(): void {
-    const { channel, options } = this
-    this.startMs = channel.clock.nowMs()
-    channel.callStarted()
-    if (!this.bindDeadline() || !this.bindSignals()) return
-    try {
-      if (options.metadata !== undefined) this.requestMetadata ??= Metadata.from(options.metadata)
-    } catch (thrown) {
-      this.finish(RpcError.from(thrown).toStatus(), undefined)
-      return
-    }
-    const credentials = options.credentials ?? channel.callCredentials
-    if (credentials === undefined) this.pick()
-    else void this.pickWithCredentials(credentials)
+  public startStreaming(): void {
+    this.streamsOut = true
+    this.sender = new MessageSender(
+      this.plan.sending,
+      (error) => this.abort(error.toStatus()),
+      this.onSent(),
+      undefined,
+      MAX_KEPT_BYTES,
+    )
+    this.start()
   }
 
-  /** Sends a request; resolves when another may be sent. Rejects with the call's error. */
-  public async send(request: Req): Promise<void> {
-    if (this.halfClosed)
-      throw new RpcError(Code.Internal, 'send after end', { token: 'send_after_end' })
-    if (this.sender === undefined) await this.whenOpen()
-    this.throwIfFailed()
-    await this.sender?.send(request)
-    this.throwIfFailed()
+  /**
+   * Sends a request; resolves when another may be sent, with false when the call is over and takes
+   * no more. Rejects with the call's error. For calls of {@link ClientCall.startStreaming}.
+   */
+  public async send(request: Req, options?: SendOptions): Promise<boolean> {
+    const { sender } = this
+    if (!this.isOver) {
+      try {
+        if (sender?.write(request, options) === false) await sender.writable()
+      } catch (thrown) {
+        // A request that is lost may be the one that matters: the call fails.
+        this.abort(RpcError.from(thrown).toStatus())
+      }
+    }
+    if (this.error !== undefined) throw this.error
+    return !this.isOver
   }
 
   /** No request follows. */
   public end(): void {
-    if (this.halfClosed) return
-    this.halfClosed = true
-    if (this.sender !== undefined) this.closeSending()
+    this.sender?.end()
   }
 
   /** Ends the call with CANCELLED. */
@@ -203,8 +143,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 
   /** The application took a response. */
-  public credit(wireBytes: number): void {
-    this.attempt?.stream.credit(wireBytes)
+  public responseTaken(wireBytes: number): void {
+    this.attempt?.responseTaken(wireBytes)
   }
 
   /** Somebody waits for a response. */
@@ -236,8 +176,16 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     return this.channel.compressors
   }
 
+  public get responseHeads(): Remembered<ResponseHead> {
+    return this.channel.responseHeads
+  }
+
   public get maxRecvMessageBytes(): number {
     return this.plan.maxRecvMessageBytes
+  }
+
+  public get hasUntaken(): boolean {
+    return this.sink.hasUntaken
   }
 
   public get awaitsResponse(): boolean {
@@ -245,21 +193,21 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 
   public onResponseHeaders(block: HeaderBlock): void {
-    this.observe({ kind: 'inHeader', fields: block.fields, wireBytes: block.wireBytes })
+    const { fields, wireBytes } = block
+    this.sender?.commit()
+    this.observer?.tell({ kind: 'inHeader', fields, wireBytes })
     const { onHeaders } = this.options
-    if (onHeaders !== undefined) this.tell(onHeaders, Metadata.fromFields(block.fields))
+    if (onHeaders !== undefined) this.tell(onHeaders, Metadata.fromFields(fields))
   }
 
   public onResponse(message: Res, wireBytes: number, messageBytes: number): void {
-    if (this.phase === Phase.Done) return
+    if (this.isOver) return
     if (!this.streamsResponses && this.hasResponse) {
-      this.abort(cardinality('more than one response', this.plan.method.path))
+      this.abort(cardinality('more than one response', this.path))
       return
     }
     this.hasResponse = true
-    if (this.tag !== undefined) {
-      this.observe({ kind: 'inPayload', message, messageBytes, wireBytes })
-    }
+    this.observer?.received(message, messageBytes, wireBytes)
     this.sink.onResponse(message, wireBytes)
   }
 
@@ -270,53 +218,73 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   public onAttemptEnd(status: EndingStatus, trailers: HeaderBlock | undefined): void {
     if (trailers !== undefined) {
       const { fields, wireBytes } = trailers
-      this.observe({ kind: 'inTrailer', fields, wireBytes })
+      this.observer?.tell({ kind: 'inTrailer', fields, wireBytes })
     }
-    if (status.code === Code.Ok && !this.streamsResponses && !this.hasResponse) {
-      this.finish(cardinality('no response', this.plan.method.path), trailers)
-    } else {
-      this.finish(status, trailers)
-    }
+    const misses = status.code === Code.Ok && !this.streamsResponses && !this.hasResponse
+    this.finish(misses ? cardinality('no response', this.path) : status, trailers)
   }
 
   public onAttemptClosed(closed: StreamClosed): void {
     if (this.mayRetry(closed)) {
-      this.attemptDone({ code: Code.Unavailable, message: 'not processed' })
+      this.sender?.detach()
+      this.attemptDone(NOT_PROCESSED)
       this.pick()
       return
     }
-    const deadlinePassed = this.channel.clock.nowMs() >= this.deadlineMs
+    const deadlinePassed = this.limits?.remainingMs === 0
     this.finish(statusOfClosed(closed, deadlinePassed), undefined)
   }
 
-  // ── private
+  // ── CallLimitsOwner
+
+  public onDeadline(afterMs: number): void {
+    const { latestFailure } = this
+    const waited = WAITED[this.phase] ?? ''
+    const latest = latestFailure === undefined ? '' : `; latest failure: ${latestFailure.message}`
+    this.abort(deadlineStatus(afterMs, waited + latest, latestFailure?.cause))
+  }
+
+  public onAborted(status: Status): void {
+    this.abort(status)
+  }
+
+  // ── the way to an attempt
+
+  private start(): void {
+    const { channel, options } = this
+    channel.callStarted()
+    this.limits = CallLimits.of(channel.clock, options, this)
+    this.limits?.bind()
+    if (this.isOver) return
+    try {
+      if (options.metadata !== undefined) this.metadata = Metadata.from(options.metadata)
+    } catch (thrown) {
+      this.finish(RpcError.from(thrown).toStatus(), undefined)
+      return
+    }
+    const own = options.credentials
+    if (own === undefined && channel.callCredentials === undefined) this.pick()
+    else void this.pickWithCredentials(own)
+  }
+
+  private async pickWithCredentials(own: CallCredentials | undefined): Promise<void> {
+    this.phase = Phase.Credentials
+    try {
+      const { channel, plan } = this
+      this.credentials = await callCredentialsMetadata(channel, plan.method, own)
+    } catch (thrown) {
+      this.finish(RpcError.from(thrown).toStatus(), undefined)
+      return
+    }
+    if (!this.isOver) this.pick()
+  }
 
   private pick(): void {
     this.phase = Phase.Picking
+    this.observe()
     const transport = this.channel.pick(this)
     // The pick may have failed, or found one and begun, before this returns.
     if (transport !== undefined && this.phase === Phase.Picking) this.open(transport)
-  }
-
-  private async pickWithCredentials(own: CallCredentials): Promise<void> {
-    this.phase = Phase.Picking
-    const { channel, plan } = this
-    try {
-      for (const each of new Set([channel.callCredentials, own])) {
-        if (each === undefined) continue
-        if (!channel.secure && each.allowInsecure !== true) throw insecureCredentials()
-        const context = {
-          path: plan.method.path,
-          serviceUrl: `https://${channel.authority}/${plan.method.service}`,
-        }
-        const metadata = Metadata.from(await each.metadata(context))
-        this.credentialsMetadata = this.credentialsMetadata?.merge(metadata) ?? metadata
-      }
-    } catch (thrown) {
-      this.finish(credentialsError(thrown).toStatus(), undefined)
-      return
-    }
-    if (this.phase === Phase.Picking) this.pick()
   }
 
   private open(transport: CallTransport): void {
@@ -330,235 +298,133 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.phase = Phase.Running
     this.transport = transport
     this.attemptCount++
-    if (this.channel.stats !== undefined)
-      this.beginStats(this.channel.stats, extraFields, transport)
+    const { fields } = this.plan.template
+    if (this.observer !== undefined) {
+      this.observer.peerAddress = transport.peer.address
+      this.observer.sentHeaders([...fields, ...(extraFields ?? NO_FIELDS)])
+    }
     const attempt = new Attempt<Res>(this)
     this.attempt = attempt
-    attempt.open(transport, this.plan.template.fields, extraFields)
+    const stream = attempt.open(transport, fields, extraFields)
     // A transport that is going away says so at once.
-    if (this.attempt === attempt && this.phase === Phase.Running) this.sendFirst(attempt.stream)
+    if (this.attempt === attempt) this.sendRequests(stream)
   }
 
-  private sendFirst(stream: Stream): void {
-    if (streamsRequests(this.plan.method.kind)) {
-      this.sender = new MessageSender(stream, this.plan.sending, this.onSent())
-      this.wakeOpenWaiters()
-      if (this.halfClosed) this.closeSending()
+  private sendRequests(stream: Stream): void {
+    const { plan } = this
+    if (this.streamsOut) {
+      this.sender?.attach(stream)
       return
     }
-    const { codec, maxMessageBytes, compressor } = this.plan.sending
+    const { codec, maxMessageBytes, compressor } = plan.sending
     const request = this.request as Req
-    if (compressor !== undefined) {
-      this.sendCompressed(stream, request)
-      return
-    }
     try {
-      putMessage(stream, codec, request, maxMessageBytes, true, this.onSent())
+      if (compressor !== undefined) this.sendCompressed(stream, request)
+      else putMessage(stream, codec, request, maxMessageBytes, true, this.onSent())
     } catch (thrown) {
       this.abort(RpcError.from(thrown).toStatus())
     }
   }
 
   private sendCompressed(stream: Stream, request: Req): void {
-    const sender = new MessageSender(stream, this.plan.sending, this.onSent())
-    sender.send(request).catch((thrown) => this.abort(RpcError.from(thrown).toStatus()))
-    sender.afterAll(() => stream.data(EMPTY, 0, 0, true))
-    this.sender = sender
-  }
-
-  private closeSending(): void {
-    const stream = this.attempt?.stream
-    this.sender?.afterAll(() => stream?.data(EMPTY, 0, 0, true))
+    const fail = (error: RpcError): void => this.abort(error.toStatus())
+    this.sender = new MessageSender(this.plan.sending, fail, this.onSent(), stream)
+    this.sender.write(request)
+    this.sender.end()
   }
 
   // The fields of this call alone; undefined for a call with nothing of its own.
   private extraFields(): readonly string[] | undefined {
-    const timeoutMs =
-      this.deadlineMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : Math.max(0, this.deadlineMs - this.channel.clock.nowMs())
-    return extraRequestFields({
-      previousAttempts: this.attemptCount,
-      timeoutMs,
-      credentials: this.credentialsMetadata,
-      metadata: this.requestMetadata,
-    })
+    const { metadata, credentials, limits } = this
+    if (metadata === undefined && credentials === undefined && limits === undefined)
+      return undefined
+    return extraRequestFields({ timeoutMs: limits?.remainingMs, credentials, metadata })
   }
 
+  /** gRFC A6: a call that the server cannot have acted on starts again, with nothing visible. */
   private mayRetry(closed: StreamClosed): boolean {
-    if (closed.processed || this.phase !== Phase.Running) return false
-    if (this.attempt?.answered === true || this.plan.method.kind === undefined) return false
-    // A stream of requests that has begun cannot be sent again.
-    if (streamsRequests(this.plan.method.kind) && this.sender !== undefined) return false
-    if (this.attempt?.stream.id === 0) return true
-    if (this.retriedUnprocessed) return false
+    const { attempt } = this
+    if (closed.processed || attempt === undefined || attempt.answered) return false
+    if (this.streamsOut && this.sender?.replayable !== true) return false
+    if (!attempt.wasWritten) return true
+    const first = !this.retriedUnprocessed
     this.retriedUnprocessed = true
-    return true
+    return first
   }
 
-  private bindDeadline(): boolean {
-    const { timeoutMs, deadline, parent } = this.options
-    if (timeoutMs === undefined && deadline === undefined && parent === undefined) return true
-    const { clock } = this.channel
-    const wallToClock = clock.nowMs() - clock.wallMs()
-    if (timeoutMs !== undefined) this.deadlineMs = this.startMs + timeoutMs
-    for (const date of [deadline, parent?.deadline]) {
-      if (date !== undefined)
-        this.deadlineMs = Math.min(this.deadlineMs, date.getTime() + wallToClock)
-    }
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) return true
-    const leftMs = this.deadlineMs - this.startMs
-    if (!(leftMs > 0)) {
-      this.deadlinePassed()
-      return false
-    }
-    this.deadlineTimer = clock.deadline(leftMs, () => this.deadlinePassed())
-    return true
-  }
-
-  private bindSignals(): boolean {
-    for (const signal of [this.options.signal, this.options.parent?.signal]) {
-      if (signal === undefined) continue
-      if (signal.aborted) {
-        this.handleEvent({ target: signal })
-        return false
-      }
-      signal.addEventListener('abort', this)
-    }
-    return true
-  }
-
-  private unbindSignals(): void {
-    this.options.signal?.removeEventListener('abort', this)
-    this.options.parent?.signal.removeEventListener('abort', this)
-  }
-
-  /** EventListenerObject: a signal was aborted. */
-  public handleEvent(event: { readonly target: unknown }): void {
-    const reason: unknown = (event.target as AbortSignal).reason
-    const text = reason instanceof Error ? reason.message : String(reason)
-    this.cancel(`the call was cancelled: ${text}`, reason)
-  }
-
-  private deadlinePassed(): void {
-    const waited = this.phase === Phase.Picking ? ', still waiting for a connection' : ''
-    const latest =
-      this.latestFailure === undefined ? '' : `; latest failure: ${this.latestFailure.message}`
-    this.abort({
-      code: Code.DeadlineExceeded,
-      message: `deadline exceeded after ${formatMs(this.deadlineMs - this.startMs)}${waited}${latest}`,
-      cause: this.latestFailure?.cause,
-    })
-  }
+  // ── the end
 
   /** Ends the call from this side. */
   private abort(status: Status): void {
-    if (this.phase === Phase.Done) return
+    if (this.isOver) return
     if (this.phase === Phase.Picking) this.channel.cancelPick(this)
     this.attempt?.cancel(ErrorCode.CANCEL, 'call_aborted')
     this.finish(status, undefined)
   }
 
   private finish(status: EndingStatus, trailers: HeaderBlock | undefined): void {
-    if (this.phase === Phase.Done) return
+    if (this.isOver) return
     this.phase = Phase.Done
-    this.deadlineTimer?.cancel()
-    this.unbindSignals()
+    this.limits?.release()
     this.attemptDone(status)
+    if (status.code !== Code.Ok) this.error = this.errorOf(status, trailers)
     this.sender?.stop()
-    this.wakeOpenWaiters()
+    this.request = undefined
     this.channel.callEnded()
     const { onTrailers } = this.options
     if (onTrailers !== undefined) {
-      this.tell(onTrailers, Metadata.fromFields(trailers?.fields ?? NO_METADATA))
+      this.tell(onTrailers, Metadata.fromFields(trailers?.fields ?? NO_FIELDS))
     }
-    this.error = status.code === Code.Ok ? undefined : this.errorOf(status, trailers)
     this.sink.onEnd(this.error)
-    if (this.abortController !== undefined && this.error !== undefined) {
-      this.abortController.abort(this.error)
-    }
   }
 
-  private error: RpcError | undefined = undefined
-
   private attemptDone(status: Status): void {
-    const { onPickDone } = this
+    const { onPickDone, attempt } = this
     this.onPickDone = undefined
     onPickDone?.({
       status,
-      bytesSent: this.attempt !== undefined,
-      bytesReceived: this.attempt?.answered === true,
+      bytesSent: attempt?.wasWritten === true,
+      bytesReceived: attempt?.answered === true,
     })
-    if (this.tag !== undefined) {
-      const durationMs = this.channel.clock.nowMs() - this.startMs
-      this.observe({ kind: 'end', status, durationMs })
-      this.tag = undefined
-    }
+    this.observer?.end(status)
+    this.observer = undefined
     this.attempt = undefined
   }
 
   private errorOf(status: EndingStatus, trailers: HeaderBlock | undefined): RpcError {
-    const { code, message, cause, detailsBin } = status
-    const decoded = detailsBin === undefined ? undefined : decodeStatusDetails(detailsBin, code)
-    return new RpcError(decoded?.code ?? code, decoded?.message ?? message, {
-      cause,
-      method: this.plan.method.path,
+    const { code, message, details } = withDetails(status, status.detailsBin)
+    return new RpcError(code, message, {
+      details,
+      cause: status.cause,
+      method: this.path,
       attempts: this.attemptCount,
-      ...(decoded === undefined ? {} : { details: decoded.details }),
       ...(trailers === undefined ? {} : { metadata: Metadata.fromFields(trailers.fields) }),
       ...(this.transport === undefined ? {} : { peer: this.transport.peer.address }),
     })
   }
 
-  private whenOpen(): Promise<void> {
-    if (this.phase === Phase.Done) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.openWaiters ??= []
-      this.openWaiters.push(resolve)
-    })
-  }
-
-  private wakeOpenWaiters(): void {
-    const waiters = this.openWaiters
-    this.openWaiters = undefined
-    if (waiters !== undefined) for (const resolve of waiters) resolve()
-  }
-
-  private throwIfFailed(): void {
-    if (this.error !== undefined) throw this.error
-  }
-
   // ── observation
 
-  private beginStats(
-    stats: StatsHandler,
-    extraFields: readonly string[] | undefined,
-    transport: CallTransport,
-  ): void {
-    this.tag = { side: 'client', method: this.method, context: undefined }
-    void stats
-    this.observe({
-      kind: 'begin',
-      attempt: this.attemptCount,
-      isTransparentRetry: this.attemptCount > 1,
+  private observe(): void {
+    const { channel, attemptCount } = this
+    const { stats } = channel
+    if (stats === undefined) return
+    this.observer = new RpcObserver({
+      stats,
+      side: 'client',
+      method: this.plan.method as unknown as MethodDefinition,
+      clock: channel.clock,
+      reportFault: (where, error) => channel.reportFault(where, error),
     })
-    const fields = [...this.plan.template.fields, ...(extraFields ?? [])]
-    this.observe({ kind: 'outHeader', fields, peer: transport.peer.address })
+    const attempt = attemptCount + 1
+    this.observer.tell({ kind: 'begin', attempt, isTransparentRetry: attemptCount > 0 })
   }
 
-  private onSent(): ((message: Req, messageBytes: number, wireBytes: number) => void) | undefined {
-    if (this.tag === undefined) return undefined
+  /** The observer changes with the attempt; nobody is told when there can be none. */
+  private onSent(): OnSent<Req> | undefined {
+    if (this.channel.stats === undefined) return undefined
     return (message, messageBytes, wireBytes) =>
-      this.observe({ kind: 'outPayload', message, messageBytes, wireBytes })
-  }
-
-  private observe(event: RpcEvent): void {
-    if (this.tag === undefined) return
-    try {
-      this.channel.stats?.handleRpc?.(this.tag, event)
-    } catch (error) {
-      this.channel.reportFault('stats handler', error)
-    }
+      this.observer?.sent(message, messageBytes, wireBytes)
   }
 
   private tell(listener: (metadata: Metadata) => void, metadata: Metadata): void {
@@ -570,18 +436,14 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 }
 
+const NOT_PROCESSED: Status = { code: Code.Unavailable, message: 'not processed' }
+
+/** What a call that is in this phase at its deadline was waiting for. */
+const WAITED: Partial<Record<Phase, string>> = {
+  [Phase.Credentials]: ', still waiting for its credentials',
+  [Phase.Picking]: ', still waiting for a connection',
+}
+
 function cardinality(what: string, path: string): Status {
   return { code: Code.Unimplemented, message: `${what} for ${path}, want exactly one` }
-}
-
-function insecureCredentials(): RpcError {
-  return new RpcError(
-    Code.Unauthenticated,
-    'call credentials need a channel with TLS (or allowInsecure)',
-    { token: 'call_credentials_insecure' },
-  )
-}
-
-function formatMs(ms: number): string {
-  return `${Math.round(ms * 1000) / 1000} ms`
 }

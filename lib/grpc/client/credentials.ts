@@ -3,6 +3,7 @@ import { Code } from '../../base/status.ts'
 import type { ClientTlsOptions } from '../../transport/index.ts'
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
+import { restrictControlPlaneCode } from '../protocol/status-mapping.ts'
 
 /** What a call's credentials are asked for. */
 export interface CallCredentialsContext {
@@ -56,9 +57,49 @@ function both(first: CallCredentials, second: CallCredentials): CallCredentials 
   }
 }
 
-/** The failure of call credentials as the call's. Source: grpc-go http2_client.go getCallAuthData. */
-export function credentialsError(thrown: unknown): RpcError {
-  if (thrown instanceof RpcError) return thrown
+/** The part of a channel that call credentials depend on. */
+interface CredentialsChannel {
+  readonly authority: string
+  readonly secure: boolean
+  readonly callCredentials: CallCredentials | undefined
+}
+
+/**
+ * What the channel's and the call's `own` credentials prove, in this order, for one call. Rejects
+ * with RpcError. Source: grpc-go http2_client.go getCallAuthData.
+ */
+export async function callCredentialsMetadata(
+  channel: CredentialsChannel,
+  method: { readonly path: string; readonly service: string },
+  own: CallCredentials | undefined,
+): Promise<Metadata> {
+  const { path, service } = method
+  const context = { path, serviceUrl: `https://${channel.authority}/${service}` }
+  const merged = new Metadata()
+  for (const each of new Set([channel.callCredentials, own])) {
+    if (each === undefined) continue
+    if (!channel.secure && each.allowInsecure !== true) throw insecure()
+    try {
+      merged.merge(await each.metadata(context))
+    } catch (thrown) {
+      throw credentialsError(thrown)
+    }
+  }
+  return merged
+}
+
+function insecure(): RpcError {
+  return new RpcError(
+    Code.Unauthenticated,
+    'call credentials need a channel with TLS (or allowInsecure)',
+    { token: 'call_credentials_insecure' },
+  )
+}
+
+function credentialsError(thrown: unknown): RpcError {
+  // gRFC A54: credentials are no application; some codes are not theirs to give.
+  if (thrown instanceof RpcError)
+    return RpcError.fromStatus(restrictControlPlaneCode(thrown.toStatus()))
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   return new RpcError(Code.Unauthenticated, `call credentials failed: ${text}`, {
     cause: thrown,

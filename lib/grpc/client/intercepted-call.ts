@@ -1,112 +1,114 @@
 // Calls that go through interceptors. Each `next` makes a plain call; its requests come from what
 // the interceptors pass on, and what they answer is the caller's response.
-import type { Clock } from '../../base/clock.ts'
+import { Code, type Status } from '../../base/status.ts'
 import {
   type CallContext,
   chainInterceptors,
+  type InterceptedRequest,
   type InterceptedResponse,
   type Interceptor,
 } from '../call/interceptor.ts'
 import { MessageQueue } from '../call/message-queue.ts'
 import { Metadata } from '../protocol/metadata.ts'
-import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
+import {
+  type MethodDefinition,
+  type MethodKind,
+  streamsRequests,
+  streamsResponses,
+} from '../protocol/method.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallChannel, MethodPlan } from './call-channel.ts'
+import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.ts'
 import type { CallOptions } from './call-options.ts'
-import type { CallChannel, MethodPlan } from './client-call.ts'
-import { type BidiCall, type ClientStreamCall, StreamCall, sendAll } from './stream-call.ts'
+import {
+  type BidiCall,
+  type ClientStreamCall,
+  StreamCall,
+  sendAfterEnd,
+  sendAll,
+} from './stream-call.ts'
 
-/** The call as interceptors see it; it outlives the tries that they make. */
-class OutgoingContext implements CallContext {
+/** A call as its interceptors see it: it outlives the tries that they make, and limits them all. */
+class OutgoingCall implements CallContext, CallLimitsOwner {
   public readonly side = 'client'
   public readonly method: MethodDefinition
   public readonly metadata: Metadata
-  public readonly signal: AbortSignal
-  public readonly deadline: Date | undefined
+  /** The newest try. */
   public current: StreamCall<unknown, unknown> | undefined
+  private readonly channel: CallChannel
+  private readonly plan: MethodPlan
+  private readonly options: CallOptions
   private readonly controller = new AbortController()
+  private readonly limits: CallLimits | undefined
 
-  public constructor(method: MethodDefinition, options: CallOptions, clock: Clock) {
-    this.method = method
-    this.metadata = Metadata.from(options.metadata ?? {})
-    this.signal =
-      options.signal === undefined
-        ? this.controller.signal
-        : AbortSignal.any([options.signal, this.controller.signal])
-    const { timeoutMs, deadline } = options
-    const latestMs = Math.min(
-      timeoutMs === undefined ? Number.POSITIVE_INFINITY : clock.wallMs() + timeoutMs,
-      deadline?.getTime() ?? Number.POSITIVE_INFINITY,
-    )
-    this.deadline = latestMs === Number.POSITIVE_INFINITY ? undefined : new Date(latestMs)
+  /** Throws RpcError for metadata that may not be sent. */
+  public constructor(channel: CallChannel, plan: MethodPlan, options: CallOptions) {
+    this.channel = channel
+    this.plan = plan
+    this.method = plan.method
+    this.metadata = metadataOf(options)
+    // The tries have the same limits by way of this one's signal and deadline.
+    const { timeoutMs: _, parent: __, ...rest } = options
+    this.options = rest
+    this.limits = CallLimits.of(channel.clock, options, this)
+    this.limits?.bind()
+  }
+
+  public get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  public get deadline(): Date | undefined {
+    return this.limits?.deadline
   }
 
   public get peerAddress(): string | undefined {
     return this.current?.peerAddress
   }
 
-  public cancel(reason: Error): void {
+  /** Runs the call through `interceptors`. Rejects with RpcError. */
+  public async run(
+    interceptors: readonly Interceptor[],
+    message: unknown,
+  ): Promise<InterceptedResponse> {
+    const run = chainInterceptors(interceptors, (request) => this.attempt(request))
+    try {
+      return await run({ call: this, message })
+    } catch (thrown) {
+      throw RpcError.from(thrown)
+    }
+  }
+
+  public cancel(reason: RpcError): void {
     this.controller.abort(reason)
   }
-}
 
-/** Requests on their way to the interceptors; a sender waits until they are read. */
-class RequestPipe<Req> {
-  public readonly queue: MessageQueue<Req>
-  private waiting: (() => void)[] = []
-  private untaken = 0
-
-  public constructor() {
-    this.queue = new MessageQueue<Req>({
-      messageTaken: () => {
-        this.untaken--
-        this.wake()
-      },
-      readerWaits: () => {},
-      readerLeft: () => this.wake(),
-    })
+  /** The call is over: nothing limits it any more, and no try goes on. */
+  public release(): void {
+    this.limits?.release()
+    this.controller.abort(RELEASED)
   }
 
-  public async send(request: Req): Promise<void> {
-    this.untaken++
-    this.queue.push(request, 1)
-    if (this.untaken === 0) return
-    await new Promise<void>((resolve) => {
-      this.waiting.push(resolve)
-    })
+  // ── CallLimitsOwner
+
+  public onDeadline(afterMs: number): void {
+    this.onAborted(deadlineStatus(afterMs))
   }
 
-  /** Nobody will read any more. */
-  public close(): void {
-    void this.queue.return()
-    this.wake()
+  public onAborted(status: Status): void {
+    this.controller.abort(RpcError.fromStatus(status))
   }
 
-  private wake(): void {
-    const waiting = this.waiting
-    this.waiting = []
-    for (const resolve of waiting) resolve()
-  }
-}
-
-/** Runs a call through its interceptors. Rejects with RpcError. */
-async function runIntercepted(
-  channel: CallChannel,
-  plan: MethodPlan,
-  options: CallOptions,
-  interceptors: readonly Interceptor[],
-  context: OutgoingContext,
-  message: unknown,
-): Promise<InterceptedResponse> {
-  const { kind } = plan.method
-  const { timeoutMs: _, ...rest } = options
-  const run = chainInterceptors(interceptors, async (request) => {
+  private attempt(request: InterceptedRequest): Promise<InterceptedResponse> {
+    const { channel, plan, options, metadata, signal, deadline } = this
     const call = new StreamCall(channel, plan, {
-      ...rest,
-      metadata: context.metadata,
-      signal: context.signal,
-      ...(context.deadline === undefined ? {} : { deadline: context.deadline }),
+      ...options,
+      metadata,
+      signal,
+      ...(deadline === undefined ? {} : { deadline }),
     })
-    context.current = call
+    this.current = call
+    const { kind } = plan.method
     if (streamsRequests(kind)) {
       call.begin()
       void sendAll(call, request.message as AsyncIterable<unknown>)
@@ -114,9 +116,14 @@ async function runIntercepted(
       call.begin({ message: request.message })
     }
     return streamsResponses(kind) ? streamingAnswer(call) : singleAnswer(call)
-  })
+  }
+}
+
+const RELEASED = new Error('the call is over')
+
+function metadataOf({ metadata }: CallOptions): Metadata {
   try {
-    return await run({ call: context, message })
+    return Metadata.from(metadata ?? {})
   } catch (thrown) {
     throw RpcError.from(thrown)
   }
@@ -130,6 +137,7 @@ async function singleAnswer(call: StreamCall<unknown, unknown>): Promise<Interce
 async function streamingAnswer(call: StreamCall<unknown, unknown>): Promise<InterceptedResponse> {
   const trailers = new Metadata()
   void call.trailers.then((received) => trailers.merge(received))
+  // A call that fails without headers is told by its messages.
   const headers = await call.headers.catch(() => new Metadata())
   return { headers, trailers, message: call }
 }
@@ -142,19 +150,77 @@ export async function invokeIntercepted(
   interceptors: readonly Interceptor[],
   request: unknown,
 ): Promise<unknown> {
-  const context = new OutgoingContext(plan.method, options, channel.clock)
-  const response = await runIntercepted(channel, plan, options, interceptors, context, request)
-  return response.message
+  const call = new OutgoingCall(channel, plan, options)
+  try {
+    return (await call.run(interceptors, request)).message
+  } finally {
+    call.release()
+  }
+}
+
+/** Requests on their way to the interceptors; a sender waits until they are read. */
+class RequestPipe<Req> {
+  public readonly queue: MessageQueue<Req>
+  private waiting: (() => void)[] = []
+  private untaken = 0
+  private closed = false
+
+  public constructor() {
+    this.queue = new MessageQueue<Req>({
+      messageTaken: () => {
+        this.untaken--
+        this.wake()
+      },
+      readerWaits: () => {},
+      readerLeft: () => this.close(),
+    })
+  }
+
+  /** False when nobody reads any more. */
+  public async send(request: Req): Promise<boolean> {
+    if (this.closed) return false
+    this.untaken++
+    this.queue.push(request, 1)
+    if (this.untaken > 0) {
+      await new Promise<void>((resolve) => {
+        this.waiting.push(resolve)
+      })
+    }
+    return !this.closed
+  }
+
+  /** Nobody will read any more. */
+  public close(): void {
+    if (this.closed) return
+    this.closed = true
+    void this.queue.return()
+    this.wake()
+  }
+
+  private wake(): void {
+    const { waiting } = this
+    this.waiting = []
+    for (const resolve of waiting) resolve()
+  }
 }
 
 /** A streaming call through interceptors, as its caller holds it. */
 export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, BidiCall<Req, Res> {
-  private readonly context: OutgoingContext
+  private readonly call: OutgoingCall
   private readonly pipe = new RequestPipe<Req>()
   private readonly outcome: Promise<InterceptedResponse>
+  private readonly ended: Promise<void>
+  private responses: AsyncIterator<Res> | undefined
+  private readonly responsesEnd: Promise<void>
+  private endResponses: () => void = () => {}
+  private readonly streams: boolean
+  private halfClosed = false
   private failure: unknown
 
-  /** `request` is the one request of a call that sends one; otherwise they come by `send`. */
+  /**
+   * `request` is the one request of a call that sends one; otherwise they come by `send`. Throws
+   * RpcError for metadata that may not be sent.
+   */
   public constructor(
     channel: CallChannel,
     plan: MethodPlan,
@@ -162,13 +228,14 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     interceptors: readonly Interceptor[],
     request: { readonly message: Req } | undefined,
   ) {
-    this.context = new OutgoingContext(plan.method, options, channel.clock)
-    const message = request === undefined ? this.pipe.queue : request.message
-    this.outcome = runIntercepted(channel, plan, options, interceptors, this.context, message)
-    this.outcome.catch((error) => {
-      this.failure = error
-      this.pipe.close()
+    this.call = new OutgoingCall(channel, plan, options)
+    this.halfClosed = request !== undefined
+    this.outcome = observed(this.run(plan.method.kind, interceptors, request))
+    this.responsesEnd = new Promise((resolve) => {
+      this.endResponses = resolve
     })
+    this.streams = streamsResponses(plan.method.kind)
+    this.ended = this.untilEnd()
   }
 
   public get headers(): Promise<Metadata> {
@@ -176,7 +243,7 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   }
 
   public get trailers(): Promise<Metadata> {
-    return observed(
+    return this.ended.then(() =>
       this.outcome.then(
         ({ trailers }) => trailers,
         (error: RpcError) => error.metadata,
@@ -189,29 +256,75 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
   }
 
   public get peerAddress(): string | undefined {
-    return this.context.peerAddress
+    return this.call.peerAddress
   }
 
-  public async send(request: Req): Promise<void> {
-    if (this.failure === undefined) await this.pipe.send(request)
-    if (this.failure !== undefined) throw this.failure
+  public send(request: Req): Promise<boolean> {
+    return observed(this.sendNow(request))
   }
 
   public end(): void {
+    this.halfClosed = true
     this.pipe.queue.end()
   }
 
-  public cancel(message = 'the call was cancelled by the caller'): void {
-    this.context.cancel(new Error(message))
+  public cancel(message = 'the call was cancelled by the caller', cause?: unknown): void {
+    this.call.cancel(new RpcError(Code.Cancelled, message, { cause }))
   }
 
   public async consume(onMessage: (response: Res) => void): Promise<void> {
     for await (const response of this) onMessage(response)
   }
 
-  public async *[Symbol.asyncIterator](): AsyncIterator<Res> {
-    const { message } = await this.outcome
-    yield* message as AsyncIterable<Res>
+  public [Symbol.asyncIterator](): AsyncIterator<Res> {
+    this.responses ??= this.readResponses()
+    return this.responses
+  }
+
+  private async run(
+    kind: MethodKind,
+    interceptors: readonly Interceptor[],
+    request: { readonly message: Req } | undefined,
+  ): Promise<InterceptedResponse> {
+    if (request !== undefined) return this.call.run(interceptors, request.message)
+    if (streamsRequests(kind)) return this.call.run(interceptors, this.pipe.queue)
+    // Interceptors see the one request itself, though it comes by `send`.
+    const { done, value } = await this.pipe.queue.next()
+    if (done === true) throw new RpcError(Code.Unimplemented, 'no request, want exactly one')
+    return this.call.run(interceptors, value)
+  }
+
+  private async *readResponses(): AsyncGenerator<Res> {
+    try {
+      const { message } = await this.outcome
+      if (this.streams) yield* message as AsyncIterable<Res>
+      else yield message as Res
+    } finally {
+      this.endResponses()
+    }
+  }
+
+  private async sendNow(request: Req): Promise<boolean> {
+    if (this.halfClosed) throw sendAfterEnd()
+    const taken = await this.pipe.send(request)
+    if (this.failure !== undefined) throw this.failure
+    return taken
+  }
+
+  /** The end of the newest try; of the responses, when the interceptors answer without one. */
+  private async untilEnd(): Promise<void> {
+    try {
+      await this.outcome
+      const { current } = this.call
+      if (this.streams) {
+        await (current?.trailers ?? this.responsesEnd)
+        this.failure = current?.failure
+      }
+    } catch (error) {
+      this.failure = error
+    }
+    this.pipe.close()
+    this.call.release()
   }
 }
 

@@ -8,8 +8,9 @@ import {
 import type { MethodDefinition } from '../protocol/method.ts'
 import { RequestTemplate } from '../protocol/request-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallChannel, MethodPlan, ResponseSink } from './call-channel.ts'
 import type { CallOptions } from './call-options.ts'
-import { type CallChannel, ClientCall, type MethodPlan, type ResponseSink } from './client-call.ts'
+import { ClientCall } from './client-call.ts'
 import { InterceptedCall, invokeIntercepted } from './intercepted-call.ts'
 import { type BidiCall, type ClientStreamCall, StreamCall } from './stream-call.ts'
 
@@ -21,6 +22,13 @@ export interface CallDefaults {
 }
 
 const DEFAULT_MIN_COMPRESS_BYTES = 1024
+/** The options that a plan depends on. */
+const PLANNED = [
+  'compression',
+  'minCompressBytes',
+  'maxRecvMessageBytes',
+  'maxSendMessageBytes',
+] as const
 
 /** What is the same for every call of a method with these options. Throws RpcError. */
 export function planMethod<Req, Res>(
@@ -129,10 +137,8 @@ export class MethodCaller<Req, Res> {
   private plan(options: CallOptions): MethodPlan<Req, Res> {
     const { channel, defaults, method } = this
     const isPlain =
-      options.compression === defaults.options.compression &&
-      options.minCompressBytes === defaults.options.minCompressBytes &&
-      options.maxRecvMessageBytes === defaults.options.maxRecvMessageBytes &&
-      options.maxSendMessageBytes === defaults.options.maxSendMessageBytes
+      options === defaults.options ||
+      PLANNED.every((name) => options[name] === defaults.options[name])
     if (!isPlain) return planMethod(channel, defaults, method, options)
     this.plain ??= planMethod(channel, defaults, method, options)
     return this.plain
@@ -142,6 +148,7 @@ export class MethodCaller<Req, Res> {
 /** The one promise of a unary call. */
 class UnaryResult<Res> implements ResponseSink<Res> {
   public readonly awaitsResponse = true
+  public readonly hasUntaken = false
   private readonly resolve: (response: Res) => void
   private readonly reject: (error: RpcError) => void
   private message: Res | undefined

@@ -1,10 +1,12 @@
 // Calls with a stream on either side, as their caller holds them: send, end, read, cancel.
 import { Code } from '../../base/status.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
+import type { SendOptions } from '../call/message-sender.ts'
 import type { Metadata } from '../protocol/metadata.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallChannel, MethodPlan, ResponseSink } from './call-channel.ts'
 import type { CallOptions } from './call-options.ts'
-import { type CallChannel, ClientCall, type MethodPlan, type ResponseSink } from './client-call.ts'
+import { ClientCall } from './client-call.ts'
 
 /** What every streaming call offers. */
 export interface CallHandle {
@@ -15,7 +17,7 @@ export interface CallHandle {
   /** The server's address, once there is a connection. */
   readonly peerAddress: string | undefined
   /** Ends the call with CANCELLED. */
-  cancel(message?: string): void
+  cancel(message?: string, cause?: unknown): void
 }
 
 /** The receiving half: a loop over it reads all responses; leaving the loop cancels the call. */
@@ -26,8 +28,12 @@ export interface Responses<Res> extends AsyncIterable<Res> {
 
 /** The sending half. */
 export interface Requests<Req> {
-  /** Sends a request; resolves when another may be sent. Rejects with RpcError once the call failed. */
-  send(request: Req): Promise<void>
+  /**
+   * Sends a request; resolves when another may be sent, with false when the server has ended the call
+   * and takes no more. Rejects with RpcError once the call failed. Need not be awaited: what is sent
+   * meanwhile waits in memory.
+   */
+  send(request: Req, options?: SendOptions): Promise<boolean>
   /** Says that no request follows. */
   end(): void
 }
@@ -93,6 +99,7 @@ export class StreamCall<Req, Res>
   private readonly laterHeaders = new Later<Metadata>()
   private readonly laterTrailers = new Later<Metadata>()
   private readonly laterResponse = new Later<Res>()
+  private halfClosed = false
   private single: { readonly message: Res } | undefined
 
   public constructor(channel: CallChannel, plan: MethodPlan<Req, Res>, options: CallOptions) {
@@ -101,9 +108,15 @@ export class StreamCall<Req, Res>
 
   /** Begins the call with its one request, or without. */
   public begin(request?: { readonly message: Req }): this {
-    if (request === undefined) this.call.start()
+    this.halfClosed = request !== undefined
+    if (request === undefined) this.call.startStreaming()
     else this.call.startWithRequest(request.message)
     return this
+  }
+
+  /** What the call failed with, once it is over. */
+  public get failure(): RpcError | undefined {
+    return this.call.error
   }
 
   public get headers(): Promise<Metadata> {
@@ -122,16 +135,20 @@ export class StreamCall<Req, Res>
     return this.call.peerAddress
   }
 
-  public send(request: Req): Promise<void> {
-    return this.call.send(request)
+  public send(request: Req, options?: SendOptions): Promise<boolean> {
+    const sent = this.halfClosed ? Promise.reject(sendAfterEnd()) : this.call.send(request, options)
+    // Who does not await it learns of the failure where responses are read.
+    sent.catch(ignore)
+    return sent
   }
 
   public end(): void {
+    this.halfClosed = true
     this.call.end()
   }
 
-  public cancel(message?: string): void {
-    this.call.cancel(message)
+  public cancel(message?: string, cause?: unknown): void {
+    this.call.cancel(message, cause)
   }
 
   public consume(onMessage: (response: Res) => void): Promise<void> {
@@ -148,9 +165,14 @@ export class StreamCall<Req, Res>
     return this.queue.isAwaited
   }
 
+  public get hasUntaken(): boolean {
+    // A second response where one is due has to be found out, read or not.
+    return this.call.streamsResponses && !this.queue.isEmpty
+  }
+
   public onResponse(message: Res, wireBytes: number): void {
-    if (this.call.streamsResponses) this.queue.push(message, wireBytes)
-    else this.single = { message }
+    this.queue.push(message, wireBytes)
+    if (!this.call.streamsResponses) this.single = { message }
   }
 
   public onEnd(error: RpcError | undefined): void {
@@ -166,7 +188,7 @@ export class StreamCall<Req, Res>
   // ── MessageQueueOwner
 
   public messageTaken(wireBytes: number): void {
-    this.call.credit(wireBytes)
+    this.call.responseTaken(wireBytes)
   }
 
   public readerWaits(): void {
@@ -192,15 +214,26 @@ export class StreamCall<Req, Res>
   }
 }
 
-/** Sends all requests of an iterable at the wire's pace, then ends; a fault in it cancels the call. */
+/**
+ * Sends all requests of an iterable at the wire's pace, then ends. A fault in it cancels the call; once
+ * the call is over the iterable is left. Never rejects.
+ */
 export async function sendAll<Req>(
   call: Requests<Req> & CallHandle,
   requests: AsyncIterable<Req> | Iterable<Req>,
 ): Promise<void> {
   try {
-    for await (const request of requests) await call.send(request)
+    for await (const request of requests) if (!(await call.send(request))) return
     call.end()
   } catch (thrown) {
-    call.cancel(`the requests failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    const text = thrown instanceof Error ? thrown.message : String(thrown)
+    call.cancel(`the requests failed: ${text}`, thrown)
   }
+}
+
+/** The error of a request that comes too late. */
+export function sendAfterEnd(): RpcError {
+  return new RpcError(Code.Internal, 'a request was sent after the end of requests', {
+    token: 'send_after_end',
+  })
 }

@@ -9,22 +9,23 @@ export interface Codec<T> {
    * when the value is not of the type; what was appended by then is dropped by the caller.
    */
   encode(message: T, out: ByteSink): void
-  /** Decodes `buf[start, end)`, which is *borrowed* unless {@link Codec.keepsInput}. Throws on bad input. */
-  decode(buf: Buffer, start: number, end: number): T
-  /** True when decoded messages are views of the input; the caller then hands over *owned* memory. */
-  readonly keepsInput: boolean
+  /**
+   * Decodes `buf[start, end)`. The range is *borrowed* and must be copied where the message keeps it,
+   * unless it is `owned`: then the message may refer to it. Throws on bad input.
+   */
+  decode(buf: Buffer, start: number, end: number, owned: boolean): T
   /** The part after `application/grpc+`; absent for protocol buffers, which send no subtype. */
   readonly contentSubtype?: string
 }
 
-/** Messages as they are: opaque octets. Decoded messages are views of memory that is theirs. */
+/** Messages as they are: opaque octets, in memory of their own. */
 export const bytesCodec: Codec<Uint8Array> = {
-  keepsInput: true,
   encode(message, out) {
     out.append(message)
   },
-  decode(buf, start, end) {
-    return buf.subarray(start, end)
+  decode(buf, start, end, owned) {
+    const view = buf.subarray(start, end)
+    return owned ? view : Buffer.from(view)
   },
 }
 
@@ -34,7 +35,6 @@ export function jsonCodec<T>(): Codec<T> {
 }
 
 const JSON_CODEC: Codec<unknown> = {
-  keepsInput: false,
   contentSubtype: 'json',
   encode(message, out) {
     const text = JSON.stringify(message)

@@ -176,7 +176,7 @@ export class MessageAssembler {
       const grown = Buffer.allocUnsafe(
         Math.min(this.length, Math.max(needed * GROWTH, FIRST_BODY_BYTES)),
       )
-      this.body.copy(grown, 0, 0, this.bodyBytes)
+      if (this.bodyBytes > 0) this.body.copy(grown, 0, 0, this.bodyBytes)
       this.body = grown
     }
     buf.copy(this.body, this.bodyBytes, start, end)
@@ -239,10 +239,7 @@ export function appendMessage(
   out.append(bytes)
 }
 
-/**
- * Decodes a whole, uncompressed message. A borrowed range is copied first when the codec keeps its
- * input. Throws RpcError INTERNAL when the codec throws.
- */
+/** Decodes a whole, uncompressed message. Throws RpcError INTERNAL when the codec throws. */
 export function decodeMessage<T>(
   codec: Codec<T>,
   buf: Buffer,
@@ -251,10 +248,7 @@ export function decodeMessage<T>(
   owned: boolean,
 ): T {
   try {
-    if (owned || !codec.keepsInput) return codec.decode(buf, start, end)
-    const copy = Buffer.allocUnsafe(end - start)
-    buf.copy(copy, 0, start, end)
-    return codec.decode(copy, 0, copy.length)
+    return codec.decode(buf, start, end, owned)
   } catch (thrown) {
     throw decodeError(thrown)
   }

@@ -89,9 +89,11 @@ export class Metadata implements Iterable<[name: string, value: string | Buffer]
 
   /** The first value of `name`. */
   public get<Name extends string>(name: Name): ReceivedValue<Name> | undefined {
-    const list = this.list()
-    const at = indexOfName(list, name.toLowerCase(), 0)
-    return at < 0 ? undefined : (list[at + 1] as ReceivedValue<Name>)
+    const key = name.toLowerCase()
+    const { entryList, received } = this
+    if (entryList === undefined) return receivedValue(received, key) as ReceivedValue<Name>
+    const at = indexOfName(entryList, key, 0)
+    return at < 0 ? undefined : (entryList[at + 1] as ReceivedValue<Name>)
   }
 
   /** All values of `name`, in order. */
@@ -106,7 +108,7 @@ export class Metadata implements Iterable<[name: string, value: string | Buffer]
   }
 
   public has(name: string): boolean {
-    return indexOfName(this.list(), name.toLowerCase(), 0) >= 0
+    return this.get(name) !== undefined
   }
 
   /** Replaces all values of `name` by one. */
@@ -141,13 +143,20 @@ export class Metadata implements Iterable<[name: string, value: string | Buffer]
     return removed
   }
 
-  /** Adds all values of `other` after those that are here. */
+  /**
+   * Adds all values of `other` after those that are here; of received metadata only what an
+   * application may send, so that it can be passed on.
+   */
   public merge(other: MetadataInit): this {
     const source = other instanceof Metadata ? other : Metadata.from(other)
     const list = this.list()
-    // By index up to a length taken before: merging metadata into itself must end.
     const added = source.list()
-    for (let i = 0, length = added.length; i < length; i++) list.push(added[i]!)
+    const wasReceived = source.received !== NO_FIELDS
+    // By index up to a length taken before: merging metadata into itself must end.
+    for (let i = 0, length = added.length; i < length; i += 2) {
+      if (wasReceived && isReservedName(added[i] as string)) continue
+      list.push(added[i]!, added[i + 1]!)
+    }
     return this
   }
 
@@ -221,7 +230,15 @@ export function binaryFault(name: string, value: string): string | undefined {
     : `malformed binary metadata in field "${name}": got ${JSON.stringify(value.slice(0, 64))}, want base64`
 }
 
-function indexOfName(list: Entries, name: string, from: number): number {
+/** The first value of a name in received fields, without reading the others. */
+function receivedValue(fields: readonly string[], key: string): string | Buffer | undefined {
+  const at = isHiddenName(key) ? -1 : indexOfName(fields, key, 0)
+  if (at < 0) return undefined
+  const value = fields[at + 1] as string
+  return isBinaryName(key) ? decodeBinaryValues(value)[0] : value
+}
+
+function indexOfName(list: readonly unknown[], name: string, from: number): number {
   for (let i = from; i < list.length; i += 2) if (list[i] === name) return i
   return -1
 }

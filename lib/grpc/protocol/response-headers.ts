@@ -158,6 +158,8 @@ export function parseEnding(
   fields: readonly string[],
   head: ResponseHead | undefined,
 ): EndingStatus {
+  const isPlainOk = fields.length === 2 && fields[0] === 'grpc-status' && fields[1] === '0'
+  if (isPlainOk && head?.isGrpc === true) return ENDING_OK
   let status: string | undefined
   let message = ''
   let detailsBin: string | undefined

@@ -71,18 +71,26 @@ export class RpcError extends Error {
   /**
    * Makes an RpcError of anything thrown: an RpcError stays itself; an AbortError is CANCELLED, a
    * TimeoutError DEADLINE_EXCEEDED, a lost transport UNAVAILABLE, metadata that cannot be sent
-   * INTERNAL, all else UNKNOWN. The original is
-   * the `cause`.
+   * INTERNAL, all else UNKNOWN. The original is the `cause`. Never throws.
    */
   public static from(thrown: unknown): RpcError {
     if (thrown instanceof RpcError) return thrown
     if (!(thrown instanceof Error)) {
-      return new RpcError(Code.Unknown, String(thrown), { cause: thrown })
+      return new RpcError(Code.Unknown, textOf(thrown), { cause: thrown })
     }
     if (thrown instanceof MetadataError) {
       return new RpcError(thrown.code, thrown.message, { cause: thrown, token: thrown.token })
     }
     return new RpcError(codeOfError(thrown), thrown.message, { cause: thrown })
+  }
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    // An object without toString.
+    return 'something that has no text'
   }
 }
 

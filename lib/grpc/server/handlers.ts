@@ -2,6 +2,7 @@
 import type { Peer } from '../../transport/index.ts'
 import type { CallContext } from '../call/interceptor.ts'
 import type { MessageQueue } from '../call/message-queue.ts'
+import type { SendOptions } from '../call/message-sender.ts'
 import type { Metadata, MetadataInit } from '../protocol/metadata.ts'
 import type {
   KindOf,
@@ -26,9 +27,9 @@ export interface ServerCallContext<Res = unknown> extends CallContext {
    * The push form beside returning an iterable: sends a response and resolves when another may be
    * sent. A handler that uses it returns nothing.
    */
-  send(response: Res): Promise<void>
+  send(response: Res, options?: SendOptions): Promise<void>
   /** Sends a response; false when no more should be sent before {@link ServerCallContext.writable}. */
-  write(response: Res): boolean
+  write(response: Res, options?: SendOptions): boolean
   writable(): Promise<void>
   /** The encoding of this call's responses: a name that the client accepts, or 'identity'. */
   setCompression(encoding: string): void

@@ -1,12 +1,12 @@
 // One call at a server, of any kind: from the request's header block to the status.
 //
-//   handleStream ─▶ processUnaryRPC      one request due: the handler starts when it is there
-//                └▶ processStreamingRPC  the handler starts at once and reads as requests come
+//   processUnaryRPC       one request is due: the handler starts when it is there, and nothing follows
+//   processStreamingRPC   the handler starts at once and reads requests as they come
 //
 // The handler's code starts outside the parser and inside a slot of its connection. However it ends,
-// the call gets exactly one status. Source: grpc-go server.go.
+// the call gets exactly one status. What is sent is response-writer.ts. Source: grpc-go server.go.
 import type { Clock, Timer } from '../../base/clock.ts'
-import { Code, type Status } from '../../base/status.ts'
+import { Code, STATUS_OK, type Status } from '../../base/status.ts'
 import {
   ErrorCode,
   type HeaderBlock,
@@ -22,48 +22,36 @@ import type {
   InterceptedResponse,
   InterceptorNext,
 } from '../call/interceptor.ts'
-import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
-import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
-import { MessageSender, putMessage, type SendingOptions } from '../call/message-sender.ts'
-import type { RpcEvent, RpcTag, StatsHandler } from '../observe/stats.ts'
-import { acceptsEncoding, type Compressor, type Compressors } from '../protocol/compression.ts'
-import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
+import type { SendOptions } from '../call/message-sender.ts'
+import { RpcObserver } from '../observe/rpc-observer.ts'
+import type { StatsHandler } from '../observe/stats.ts'
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
-import { type MethodDefinition, streamsRequests, streamsResponses } from '../protocol/method.ts'
+import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
 import type { RequestHead } from '../protocol/request-headers.ts'
-import { type ResponseTemplate, trailerFields } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import { encodeStatusDetails } from '../protocol/status-details.ts'
 import type { ServerCallContext } from './handlers.ts'
+import { RequestReader, type RequestReaderOwner } from './request-reader.ts'
+import {
+  type ResponseSettings,
+  ResponseWriter,
+  type ResponseWriterOwner,
+} from './response-writer.ts'
 import type { Route } from './router.ts'
 
 /** What a call needs of its server. */
-export interface CallServer {
+export interface CallServer extends ResponseSettings {
   readonly clock: Clock
-  readonly compressors: Compressors
   readonly maxRecvMessageBytes: number
-  readonly maxSendMessageBytes: number
-  readonly minCompressBytes: number
-  /** The encoding of responses where the client accepts it; undefined: that of the request. */
-  readonly preferredEncoding: string | undefined
   readonly exposeHandlerErrors: boolean
   readonly stats: StatsHandler | undefined
   /** The interceptors around a handler; undefined when there are none. */
   readonly intercept: ((handler: InterceptorNext) => InterceptorNext) | undefined
-  responseTemplate(contentSubtype: string, encoding: string | undefined): ResponseTemplate
-  callEnded(call: ServerCall): void
   reportFault(where: string, error: unknown): void
 }
 
-const OK: Status = Object.freeze({ code: Code.Ok, message: '' })
-
 export class ServerCall
-  implements
-    StreamHandler,
-    MessageReceiverOwner<unknown>,
-    MessageQueueOwner,
-    SlotUser,
-    ServerCallContext
+  implements StreamHandler, RequestReaderOwner, ResponseWriterOwner, SlotUser, ServerCallContext
 {
   public readonly side = 'server'
   private readonly server: CallServer
@@ -72,26 +60,19 @@ export class ServerCall
   private readonly block: HeaderBlock
   private readonly head: RequestHead
   private readonly route: Route
-  private readonly takesStream: boolean
-  private receiver: MessageReceiver<unknown> | undefined = undefined
-  private queue: MessageQueue<unknown> | undefined = undefined
-  private request: unknown = undefined
-  private hasRequest = false
-  private discards = false
-  private sender: MessageSender<unknown> | undefined = undefined
-  private encoding: string | undefined = undefined
-  private headersSent = false
+  private readonly observer: RpcObserver | undefined
+  private readonly requests: RequestReader
+  /** Made when there is something to answer: many streams idle for long. */
+  private writer: ResponseWriter | undefined = undefined
   /** A status was sent, or can be sent no more. */
   private over = false
   private holdsSlot = false
-  private deadlineMs = Number.POSITIVE_INFINITY
+  /** On the server's clock; undefined when there is none. */
+  private deadlineMs: number | undefined = undefined
   private deadlineTimer: Timer | undefined = undefined
   private abortController: AbortController | undefined = undefined
   private requestMetadata: Metadata | undefined = undefined
-  private headerMetadata: Metadata | undefined = undefined
-  private trailerMetadata: Metadata | undefined = undefined
-  private tag: RpcTag | undefined = undefined
-  private startMs = 0
+  /** Why the call failed; undefined while it has not. */
   private endReason: RpcError | undefined = undefined
 
   public constructor(
@@ -108,27 +89,20 @@ export class ServerCall
     this.block = block
     this.head = head
     this.route = route
-    this.takesStream = streamsRequests(route.method.kind)
+    this.observer = server.stats === undefined ? undefined : this.observe(server.stats)
+    const { encoding } = head
+    this.requests = new RequestReader(stream, route.method, server, encoding, this.observer, this)
   }
 
-  /** Begins the call. Called in the parser. */
-  public handleStream(): void {
-    const { server, head } = this
-    if (server.stats !== undefined) this.beginStats()
-    if (head.timeoutMs !== undefined) {
-      this.startMs = server.clock.nowMs()
-      this.deadlineMs = this.startMs + head.timeoutMs
-      if (head.timeoutMs <= 0) {
-        this.finish(deadlineExceeded())
-        return
-      }
-      this.deadlineTimer = server.clock.deadline(head.timeoutMs, () => this.deadlinePassed(), false)
-    }
-    this.chooseEncoding()
-    if (this.takesStream) {
-      this.queue = new MessageQueue(this)
-      this.transport.afterReceive(this)
-    }
+  /** Begins a call of one request. Called in the parser. */
+  public processUnaryRPC(): void {
+    this.startDeadline()
+  }
+
+  /** Begins a call of any number of requests. Called in the parser. */
+  public processStreamingRPC(): void {
+    this.startDeadline()
+    if (!this.over) this.transport.afterReceive(this)
   }
 
   // ── ServerCallContext
@@ -159,155 +133,84 @@ export class ServerCall
   }
 
   public get deadline(): Date | undefined {
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) return undefined
+    if (this.deadlineMs === undefined) return undefined
     const { clock } = this.server
     return new Date(clock.wallMs() + this.deadlineMs - clock.nowMs())
   }
 
   public get headers(): Metadata {
-    this.headerMetadata ??= new Metadata()
-    return this.headerMetadata
+    return this.response.headers
   }
 
   public get trailers(): Metadata {
-    this.trailerMetadata ??= new Metadata()
-    return this.trailerMetadata
+    return this.response.trailers
   }
 
   public sendHeaders(metadata?: MetadataInit): void {
-    if (this.headersSent) {
-      throw new RpcError(Code.Internal, 'headers were sent already', {
-        token: 'headers_sent_twice',
-      })
-    }
-    if (metadata !== undefined) this.headers.merge(metadata)
-    this.putHeaders()
-  }
-
-  public send(response: unknown): Promise<void> {
-    if (this.over) return Promise.reject(this.endReason ?? callOver())
-    return this.openSender().send(response)
-  }
-
-  public write(response: unknown): boolean {
-    if (this.over) return false
-    return this.openSender().write(response)
-  }
-
-  public writable(): Promise<void> {
-    return this.over ? Promise.resolve() : this.openSender().writable()
+    this.response.sendHeaders(metadata)
   }
 
   public setCompression(encoding: string): void {
-    const { compressors } = this.server
-    if (encoding === 'identity') this.encoding = undefined
-    else if (
-      compressors.get(encoding) === undefined ||
-      !acceptsEncoding(this.head.acceptEncoding, encoding)
-    ) {
-      throw new RpcError(Code.Internal, `the client does not accept the encoding ${encoding}`, {
-        token: 'encoding_not_accepted',
-      })
-    } else this.encoding = encoding
+    this.response.setCompression(encoding)
+  }
+
+  public send(response: unknown, options?: SendOptions): Promise<void> {
+    const sent = this.sendNow(response, options)
+    // Who does not await it learns of the failure by the signal.
+    sent.catch(ignore)
+    return sent
+  }
+
+  public write(response: unknown, options?: SendOptions): boolean {
+    if (this.over) return false
+    return this.response.write(response, options)
+  }
+
+  public writable(): Promise<void> {
+    return this.writer?.writable() ?? Promise.resolve()
   }
 
   // ── StreamHandler
 
   public onHeaders(block: HeaderBlock): void {
     // Trailers of a request: gRPC has none, and says nothing of them.
-    this.observe({ kind: 'inTrailer', fields: block.fields, wireBytes: block.wireBytes })
+    const { fields, wireBytes } = block
+    this.observer?.tell({ kind: 'inTrailer', fields, wireBytes })
   }
 
   public onData(buf: Buffer, start: number, end: number): void {
-    if (this.over || this.discards) {
-      this.stream.credit(end - start)
-      return
-    }
-    // The common request: one message, whole, uncompressed, in one frame.
-    if (this.receiver === undefined) {
-      const messageBytes = wholeMessageBytes(buf, start, end)
-      if (messageBytes >= 0 && messageBytes <= this.server.maxRecvMessageBytes) {
-        this.decodeWhole(buf, start + PREFIX_BYTES, end)
-        return
-      }
-      this.receiver = this.createReceiver()
-    }
-    this.receiver.push(buf, start, end)
+    this.requests.push(buf, start, end)
   }
 
   public onEnd(): void {
-    if (this.over) return
-    if (this.receiver === undefined) this.onMessagesEnd()
-    else this.receiver.end()
+    this.requests.end()
   }
 
   public onWritable(): void {
-    this.sender?.onWritable()
+    this.writer?.onWritable()
   }
 
   public onClosed(closed: StreamClosed): void {
-    if (!this.over) {
-      this.end(
-        new RpcError(Code.Cancelled, closedText(closed), {
-          cause: closed.cause,
-          token: 'call_gone',
-        }),
-      )
-      this.observeEnd({ code: Code.Cancelled, message: 'the client is gone' })
-    }
-    if (!this.holdsSlot) this.transport.slots.abandon(this)
+    if (this.over) return
+    const { cause } = closed
+    this.end(new RpcError(Code.Cancelled, closedText(closed), { cause, token: 'call_gone' }))
+    this.observer?.end({ code: Code.Cancelled, message: 'the client is gone' })
   }
 
-  // ── MessageReceiverOwner
+  // ── ResponseWriterOwner
 
-  public onMessage(message: unknown, wireBytes: number, messageBytes: number): void {
-    if (this.tag !== undefined) {
-      this.observe({ kind: 'inPayload', message, messageBytes, wireBytes })
-    }
-    if (this.queue !== undefined) {
-      this.queue.push(message, wireBytes)
-    } else if (this.hasRequest) {
-      this.fail(cardinality('more than one request', this.route.method.path))
-    } else {
-      this.request = message
-      this.hasRequest = true
-    }
-  }
-
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
-    if (this.queue === undefined || this.queue.isAwaited) this.stream.expect(missingBytes)
-  }
-
-  public onMessagesEnd(): void {
-    if (this.queue !== undefined) {
-      this.queue.end()
-    } else if (!this.hasRequest) {
-      this.fail(cardinality('no request', this.route.method.path))
-    } else {
-      this.transport.afterReceive(this)
-    }
-  }
-
-  public onMessageFault(error: RpcError): void {
-    this.queue?.end(error)
+  public onResponseFault(error: RpcError): void {
     this.fail(error)
   }
 
-  // ── MessageQueueOwner
+  // ── RequestReaderOwner
 
-  public messageTaken(wireBytes: number): void {
-    this.stream.credit(wireBytes)
+  public onRequest(): void {
+    this.transport.afterReceive(this)
   }
 
-  public readerWaits(): void {
-    const missingBytes = this.receiver?.missingBytes ?? 0
-    if (missingBytes > 0) this.stream.expect(missingBytes)
-  }
-
-  /** The handler has read enough: what still comes is dropped, the answer is still due. */
-  public readerLeft(): void {
-    this.discards = true
-    this.receiver?.stop()
+  public onRequestFault(error: RpcError): void {
+    this.fail(error)
   }
 
   // ── the handler
@@ -317,6 +220,7 @@ export class ServerCall
     if (!this.over) this.transport.slots.enter(this)
   }
 
+  /** SlotUser: there is a slot. */
   public startHandler(): void {
     this.holdsSlot = true
     if (this.over) {
@@ -324,16 +228,8 @@ export class ServerCall
       return
     }
     this.stream.handlerStarted = true
-    const { intercept } = this.server
     try {
-      const input = this.takesStream ? this.queue : this.request
-      this.request = undefined
-      const result =
-        intercept === undefined
-          ? this.route.handler(input, this)
-          : intercept((request) => this.callHandler(request))({ call: this, message: input }).then(
-              responseMessage,
-            )
+      const result = this.callHandler(this.requests.takeInput())
       if (!isThenable(result)) this.onResult(result)
       else {
         result.then(
@@ -346,10 +242,28 @@ export class ServerCall
     }
   }
 
-  /** The innermost `next` of the interceptors. */
-  private async callHandler({ message }: InterceptedRequest): Promise<InterceptedResponse> {
-    const result = await this.route.handler(message, this)
-    return { headers: this.headers, trailers: this.trailers, message: result }
+  private get response(): ResponseWriter {
+    const { server, stream, route, head, observer } = this
+    this.writer ??= new ResponseWriter(server, stream, route.method, head, observer, this)
+    return this.writer
+  }
+
+  private callHandler(input: unknown): unknown {
+    const { handler } = this.route
+    const { intercept } = this.server
+    if (intercept === undefined) return handler(input, this)
+    const run = intercept(async ({ message }: InterceptedRequest) => {
+      const result = await handler(message, this)
+      return { headers: this.headers, trailers: this.trailers, message: result }
+    })
+    return run({ call: this, message: input }).then((response) => this.takeIntercepted(response))
+  }
+
+  /** Interceptors may answer with metadata of their own. */
+  private takeIntercepted({ headers, trailers, message }: InterceptedResponse): unknown {
+    if (headers !== this.headers) this.headers.merge(headers)
+    if (trailers !== this.trailers) this.trailers.merge(trailers)
+    return message
   }
 
   private onResult(result: unknown): void {
@@ -359,7 +273,7 @@ export class ServerCall
     } else if (result === undefined) {
       this.finishSending()
     } else {
-      this.sendAll(result as AsyncIterable<unknown>).then(
+      this.sendAll(result).then(
         () => this.finishSending(),
         (thrown) => this.onThrown(thrown),
       )
@@ -367,145 +281,86 @@ export class ServerCall
   }
 
   private onThrown(thrown: unknown): void {
-    this.fail(this.errorOf(thrown))
+    // What a handler throws because its call is over is no news.
+    if (!this.over) this.fail(this.errorOf(thrown))
     this.settled()
   }
 
-  private finishSending(): void {
-    const done = (): void => {
-      this.finish(OK)
-      this.settled()
-    }
-    if (this.sender === undefined) done()
-    else this.sender.afterAll(done)
-  }
-
   /** Sends the responses of an iterable, at the pace of the wire. */
-  private async sendAll(responses: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
+  private async sendAll(responses: unknown): Promise<void> {
     const iterator = iteratorOf(responses)
     for (;;) {
       const step = iterator.next()
       const { done, value } = isThenable(step) ? await step : step
       if (done === true) return
+      let hasRoom = false
+      try {
+        if (!this.over) hasRoom = this.response.write(value)
+      } catch (thrown) {
+        this.fail(RpcError.from(thrown))
+      }
       if (this.over) {
         await iterator.return?.()
         return
       }
-      const sender = this.openSender()
-      if (this.encoding !== undefined) await sender.send(value)
-      else if (!sender.write(value)) await sender.writable()
+      if (!hasRoom) await this.response.writable()
     }
   }
 
   /** Headers, the one response and an OK, as one. */
   private respond(response: unknown): void {
     if (this.over) return
-    const compressor = this.compressor()
-    if (compressor !== undefined) {
-      this.respondCompressed(response)
-      return
-    }
     try {
-      if (!this.headersSent && this.tag === undefined) {
-        // Encoding comes first: a response that cannot be encoded leaves no headers behind.
-        this.putHeadersWithMessage(response)
-      } else {
-        this.openSender().write(response)
-      }
+      this.response.respond(response)
     } catch (thrown) {
       this.fail(RpcError.from(thrown))
       return
     }
-    this.finish(OK)
+    if (this.response.hasSentAll) this.finish(STATUS_OK)
+    else this.response.afterAll(() => this.finish(STATUS_OK))
   }
 
-  private putHeadersWithMessage(response: unknown): void {
-    const { server, stream, route } = this
-    const fields = this.template().headers(this.headerMetadata)
-    this.headersSent = true
-    putMessage(
-      stream,
-      route.method.response,
-      response,
-      server.maxSendMessageBytes,
-      false,
-      undefined,
-      fields,
-    )
+  private finishSending(): void {
+    this.response.afterAll(() => {
+      this.finish(STATUS_OK)
+      this.settled()
+    })
   }
 
-  private respondCompressed(response: unknown): void {
-    this.openSender()
-      .send(response)
-      .then(
-        () => this.finish(OK),
-        (thrown) => this.fail(RpcError.from(thrown)),
-      )
+  private async sendNow(response: unknown, options: SendOptions | undefined): Promise<void> {
+    if (!this.over && !this.response.write(response, options)) await this.response.writable()
+    if (this.over) throw this.endReason ?? callOver()
   }
 
   // ── the end
 
-  private deadlinePassed(): void {
-    this.fail(deadlineExceeded())
-  }
-
   private fail(error: RpcError): void {
     if (this.over) return
-    const { details } = error
-    const detailsBin = details.length > 0 ? encodeStatusDetails(error) : undefined
     if (error.metadata.size > 0) this.trailers.merge(error.metadata)
-    this.endReason = error
-    this.finish(error, detailsBin)
+    this.finish(error.toStatus(), this.detailsOf(error), error)
   }
 
-  private finish(status: Status | RpcError, detailsBin?: string): void {
+  /** Sends the status; nothing that the handler does from here on reaches the client. */
+  private finish(status: Status, detailsBin?: string, error?: RpcError): void {
     if (this.over) return
-    const error = status instanceof RpcError ? status : undefined
-    const sent = error?.toStatus() ?? (status as Status)
     // From here on the stream's end is the call's own.
     this.over = true
-    this.putStatus(sent, detailsBin)
+    this.response.finish(status, detailsBin)
     this.end(error)
     // The answer is complete; the rest of the request is not wanted.
     this.stream.reset(ErrorCode.NO_ERROR, 'response_complete')
-    this.observeEnd(sent)
-  }
-
-  private putStatus(status: Status, detailsBin: string | undefined): void {
-    const { stream } = this
-    try {
-      if (!this.headersSent && (this.headerMetadata?.size ?? 0) === 0) {
-        const fields = this.template().trailersOnly(status, detailsBin, this.trailerMetadata)
-        this.headersSent = true
-        stream.headers(fields, true)
-        this.observe({ kind: 'outTrailer', fields })
-        return
-      }
-      if (!this.headersSent) this.putHeaders()
-      const fields = trailerFields(status, detailsBin, this.trailerMetadata)
-      stream.trailers(fields)
-      this.observe({ kind: 'outTrailer', fields })
-    } catch (thrown) {
-      // Metadata that cannot be sent must not cost the client its status.
-      const { code, message } = RpcError.from(thrown).toStatus()
-      const fallback = { code: status.code === Code.Ok ? code : status.code, message }
-      if (this.headersSent) stream.trailers(trailerFields(fallback, undefined, undefined))
-      else stream.headers(this.template().trailersOnly(fallback, undefined, undefined), true)
-    }
+    this.observer?.end(status)
   }
 
   /** Nothing more is read or sent; the handler hears by its signal and its queue. */
   private end(error: RpcError | undefined): void {
     this.over = true
     this.deadlineTimer?.cancel()
-    this.receiver?.stop()
-    this.sender?.stop()
+    this.requests.stop(error)
+    this.writer?.stop()
     if (error !== undefined) {
       this.endReason = error
-      this.queue?.end(error)
       this.abortController?.abort(error)
-    } else {
-      void this.queue?.return()
     }
     if (!this.holdsSlot) this.transport.slots.abandon(this)
   }
@@ -515,118 +370,57 @@ export class ServerCall
     if (!this.holdsSlot) return
     this.holdsSlot = false
     this.transport.slots.leave()
-    this.server.callEnded(this)
   }
 
-  // ── sending
-
-  private compressor(): Compressor | undefined {
-    return this.encoding === undefined ? undefined : this.server.compressors.get(this.encoding)
-  }
-
-  private template(): ResponseTemplate {
-    return this.server.responseTemplate(this.head.contentSubtype, this.encoding)
-  }
-
-  private putHeaders(): void {
-    if (this.headersSent) return
-    const fields = this.template().headers(this.headerMetadata)
-    this.headersSent = true
-    this.stream.headers(fields, false)
-    this.observe({ kind: 'outHeader', fields, peer: this.peer.address })
-  }
-
-  private openSender(): MessageSender<unknown> {
-    if (this.sender !== undefined) return this.sender
-    this.putHeaders()
-    const { server, route } = this
-    const options: SendingOptions<unknown> = {
-      codec: route.method.response,
-      maxMessageBytes: server.maxSendMessageBytes,
-      minCompressBytes: server.minCompressBytes,
-      compressor: this.compressor(),
+  private startDeadline(): void {
+    const { timeoutMs } = this.head
+    if (timeoutMs === undefined) return
+    const { clock } = this.server
+    this.deadlineMs = clock.nowMs() + timeoutMs
+    if (timeoutMs <= 0) this.fail(deadlineExceeded())
+    else {
+      this.deadlineTimer = clock.deadline(timeoutMs, () => this.fail(deadlineExceeded()), false)
     }
-    this.sender = new MessageSender(this.stream, options, this.onSent())
-    return this.sender
   }
 
-  /** Answers in the encoding of the request, or as the server is told, if the client accepts it. */
-  private chooseEncoding(): void {
-    const { compressors, preferredEncoding } = this.server
-    const wanted = preferredEncoding ?? this.head.encoding
-    if (wanted === 'identity') return
-    if (compressors.get(wanted) === undefined) return
-    if (acceptsEncoding(this.head.acceptEncoding, wanted)) this.encoding = wanted
-  }
-
-  // ── receiving
-
-  private decodeWhole(buf: Buffer, start: number, end: number): void {
-    let message: unknown
-    try {
-      message = decodeMessage(this.route.method.request, buf, start, end, false)
-    } catch (thrown) {
-      this.onMessageFault(RpcError.from(thrown))
-      return
-    }
-    this.onMessage(message, PREFIX_BYTES + end - start, end - start)
-  }
-
-  private createReceiver(): MessageReceiver<unknown> {
-    const { server, route, head } = this
-    return new MessageReceiver(
-      route.method.request,
-      this,
-      server.maxRecvMessageBytes,
-      server.compressors.get(head.encoding),
-    )
-  }
+  // ── errors and observation
 
   private errorOf(thrown: unknown): RpcError {
-    if (thrown instanceof RpcError) return thrown
-    this.server.reportFault(`handler of ${this.route.method.path}`, thrown)
-    if (this.server.exposeHandlerErrors) return RpcError.from(thrown)
+    const { server, route } = this
+    if (thrown instanceof RpcError && thrown.code !== Code.Ok) return thrown
+    server.reportFault(`handler of ${route.method.path}`, thrown)
+    if (server.exposeHandlerErrors) {
+      const error = RpcError.from(thrown)
+      if (error.code !== Code.Ok) return error
+    }
     return new RpcError(Code.Unknown, 'the handler failed', { token: 'handler_failed' })
   }
 
-  // ── observation
-
-  private beginStats(): void {
-    this.startMs = this.server.clock.nowMs()
-    this.tag = { side: 'server', method: this.route.method, context: undefined }
-    const { fields, wireBytes } = this.block
-    this.observe({ kind: 'inHeader', fields, wireBytes })
-    this.observe({ kind: 'begin', attempt: 1, isTransparentRetry: false })
-  }
-
-  private onSent():
-    | ((message: unknown, messageBytes: number, wireBytes: number) => void)
-    | undefined {
-    if (this.tag === undefined) return undefined
-    return (message, messageBytes, wireBytes) =>
-      this.observe({ kind: 'outPayload', message, messageBytes, wireBytes })
-  }
-
-  private observe(event: RpcEvent): void {
-    if (this.tag === undefined) return
+  private detailsOf({ code, rawMessage, details }: RpcError): string | undefined {
+    if (details.length === 0) return undefined
     try {
-      this.server.stats?.handleRpc?.(this.tag, event)
-    } catch (error) {
-      this.server.reportFault('stats handler', error)
+      return encodeStatusDetails(code, rawMessage, details)
+    } catch (thrown) {
+      // The status matters more than its details.
+      this.server.reportFault(`status details of ${this.route.method.path}`, thrown)
+      return undefined
     }
   }
 
-  private observeEnd(status: Status): void {
-    if (this.tag === undefined) return
-    this.observe({ kind: 'end', status, durationMs: this.server.clock.nowMs() - this.startMs })
-    this.tag = undefined
+  private observe(stats: StatsHandler): RpcObserver {
+    const { server, route, block } = this
+    const observer = new RpcObserver({
+      stats,
+      side: 'server',
+      method: route.method,
+      clock: server.clock,
+      reportFault: (where, error) => server.reportFault(where, error),
+    })
+    observer.peerAddress = this.peerAddress
+    observer.tell({ kind: 'inHeader', fields: block.fields, wireBytes: block.wireBytes })
+    observer.tell({ kind: 'begin', attempt: 1, isTransparentRetry: false })
+    return observer
   }
-}
-
-function cardinality(what: string, path: string): RpcError {
-  return new RpcError(Code.Unimplemented, `${what} for ${path}, want exactly one`, {
-    token: 'cardinality',
-  })
 }
 
 function deadlineExceeded(): RpcError {
@@ -645,23 +439,26 @@ function closedText(closed: StreamClosed): string {
 
 function isThenable<T>(value: unknown): value is Promise<T> {
   return (
-    value !== null && typeof value === 'object' && typeof (value as Promise<T>).then === 'function'
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof (value as Promise<T>).then === 'function'
   )
 }
 
-function iteratorOf(
-  responses: AsyncIterable<unknown> | Iterable<unknown>,
-): AsyncIterator<unknown> | Iterator<unknown> {
-  const source = responses as (AsyncIterable<unknown> & Iterable<unknown>) | null
-  if (typeof source?.[Symbol.asyncIterator] === 'function') return source[Symbol.asyncIterator]()
-  if (typeof source?.[Symbol.iterator] === 'function') return source[Symbol.iterator]()
+type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>
+
+function iteratorOf(responses: unknown): AnyIterator {
+  // A string is iterable, but no stream of responses.
+  if (typeof responses === 'object' && responses !== null) {
+    const source = responses as Record<symbol, unknown>
+    const iterate = source[Symbol.asyncIterator] ?? source[Symbol.iterator]
+    if (typeof iterate === 'function') return iterate.call(responses) as AnyIterator
+  }
   throw new RpcError(
     Code.Internal,
-    `a streaming handler returned ${typeof responses}, want an iterable of responses`,
+    `a streaming handler returned ${responses === null ? 'null' : typeof responses}, want an iterable of responses`,
     { token: 'handler_result_invalid' },
   )
 }
 
-function responseMessage(response: InterceptedResponse): unknown {
-  return response.message
-}
+function ignore(): void {}

@@ -13,6 +13,7 @@ import {
   type ServerConnectionOptions,
   type ServerTlsOptions,
   type ServerTransport,
+  type StartableWire,
   type Stream,
   type StreamHandler,
   type TraceSink,
@@ -33,6 +34,7 @@ import {
   type MethodMap,
   type ServiceDefinition,
   splitMethodPath,
+  streamsRequests,
 } from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseRequestHead, type RequestHead } from '../protocol/request-headers.ts'
@@ -103,7 +105,7 @@ export class Server {
       fieldWhitespace: 'trim',
       ...options,
       onStream: (stream, block, _endStream, transport) =>
-        this.calls.accept(stream, block, transport),
+        this.calls.handleStream(stream, block, transport),
       onConnection: (transport) =>
         stats?.handleConn?.({ kind: 'begin', side: 'server', peer: transport.peer.address }),
       onConnectionEnded: (transport) =>
@@ -148,6 +150,12 @@ export class Server {
     return this.http2.serveConnection(duplex)
   }
 
+  /** Serves one connection over a wire of one's own; for specs and embedders. */
+  public serveWire(wire: StartableWire, peer: Peer): ServerTransport {
+    this.router.freeze()
+    return this.http2.serveWire(wire, peer)
+  }
+
   /** Connections that are not gone. */
   public get connections(): readonly ServerTransport[] {
     return this.http2.connections
@@ -186,7 +194,6 @@ class Calls implements CallServer {
   private readonly logger: Logger
   private readonly unknownService: UnknownServiceHandler | undefined
   private readonly templates = new Map<string, ResponseTemplate>()
-  private readonly heads = new WeakMap<ServerTransport, Remembered<RequestHead>>()
   private lastTemplateKey = ''
   private lastTemplate: ResponseTemplate | undefined
 
@@ -210,14 +217,15 @@ class Calls implements CallServer {
     }
   }
 
-  /** onStream of the transport: who takes this request? */
-  public accept(stream: Stream, block: HeaderBlock, transport: ServerTransport): StreamHandler {
-    let remembered = this.heads.get(transport)
-    if (remembered === undefined) {
-      remembered = new Remembered(parseRequestHead)
-      this.heads.set(transport, remembered)
-    }
-    const head = remembered.of(block.fields)
+  /** Called by the transport, in its parser, for every request: who takes it? */
+  public handleStream(
+    stream: Stream,
+    block: HeaderBlock,
+    transport: ServerTransport,
+  ): StreamHandler {
+    // Equal blocks of a connection share one list: most heads are read only once.
+    transport.context ??= new Remembered(parseRequestHead)
+    const head = (transport.context as Remembered<RequestHead>).of(block.fields)
     const { fault } = head
     if (fault !== undefined) return this.refuse(stream, faultError(fault), head, fault.httpStatus)
     const route = this.router.lookup(head.path) ?? this.unknownRoute(head.path)
@@ -226,7 +234,8 @@ class Calls implements CallServer {
       return this.refuse(stream, unknownEncoding(head.encoding, 'server'), head)
     }
     const call = new ServerCall(this, transport, stream, block, head, route)
-    call.handleStream()
+    if (streamsRequests(route.method.kind)) call.processStreamingRPC()
+    else call.processUnaryRPC()
     return call
   }
 
@@ -243,8 +252,6 @@ class Calls implements CallServer {
     this.lastTemplate = template
     return template
   }
-
-  public callEnded(): void {}
 
   public reportFault(where: string, error: unknown): void {
     this.logger.error(`${where} failed`, error)

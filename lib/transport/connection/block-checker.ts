@@ -1,6 +1,7 @@
 // Remembers which header blocks passed which rules. The HPACK decoder gives equal blocks as one
 // object, so a busy connection checks each kind of request once.
 import type { HeaderBlock } from '../../hpack/index.ts'
+import { contentLengthOf, NO_CONTENT_LENGTH } from '../stream/content-length.ts'
 import { trimFieldWhitespace } from '../stream/header-rules.ts'
 
 /** A rule for a block: a token when it is malformed. */
@@ -13,11 +14,14 @@ interface Checked {
   readonly rules: BlockRules
   readonly block: HeaderBlock
   readonly token: string | undefined
+  readonly contentLength: number
 }
 
 export class BlockChecker {
   /** The block of the last check as its owner shall see it. */
   public block!: HeaderBlock
+  /** Its content-length, or NO_CONTENT_LENGTH. */
+  public contentLength: number = NO_CONTENT_LENGTH
   private readonly trims: boolean
   private readonly slots = new Array<Checked | undefined>(SLOTS).fill(undefined)
   private next = 0
@@ -33,6 +37,7 @@ export class BlockChecker {
       const slot = this.slots[i]
       if (slot?.raw === raw && slot.rules === rules) {
         this.block = slot.block
+        this.contentLength = slot.contentLength
         return slot.token
       }
     }
@@ -42,9 +47,11 @@ export class BlockChecker {
       block = trimFieldWhitespace(raw)
       token = rules(block)
     }
-    this.slots[this.next] = { raw, rules, block, token }
+    const contentLength = contentLengthOf(block.fields)
+    this.slots[this.next] = { raw, rules, block, token, contentLength }
     this.next = (this.next + 1) % SLOTS
     this.block = block
+    this.contentLength = contentLength
     return token
   }
 }

@@ -9,12 +9,7 @@
 // A connection error is thrown; a stream error is a call of `host.streamFault`, and parsing goes on.
 import { ErrorCode, type FrameHandler, FrameType, Http2Error } from '../../frame/index.ts'
 import type { HeaderBlock } from '../../hpack/index.ts'
-import {
-  CONTENT_OVERRUN,
-  contentAfter,
-  contentLengthOf,
-  isContentComplete,
-} from '../stream/content-length.ts'
+import { CONTENT_OVERRUN, contentAfter, isContentComplete } from '../stream/content-length.ts'
 import { classifyBlock, HalfPhase } from '../stream/half-phase.ts'
 import type { HeaderAssembler } from '../stream/header-assembler.ts'
 import { checkTrailers } from '../stream/header-rules.ts'
@@ -360,7 +355,7 @@ export class Reader implements FrameHandler {
     const { fields } = this.checker.block
     // RFC 9110 8.6: in the answer to HEAD and with 304 it speaks of content that does not come.
     if (stream.bodyless || (fields[0] === ':status' && fields[1] === '304')) return undefined
-    stream.contentRemaining = contentLengthOf(fields)
+    stream.contentRemaining = this.checker.contentLength
     return endStream && !isContentComplete(stream.contentRemaining)
       ? 'content_length_short'
       : undefined

@@ -54,6 +54,7 @@ export function handleRequests(
   }
 }
 
+const RESPONSE_COMPLETE = 'response_complete'
 const INTERNAL_SERVER_ERROR: ResponseInit = { status: 500 }
 
 class ServedRequest implements ServerRequest, StreamHandler, SlotUser {
@@ -148,10 +149,12 @@ class ServedRequest implements ServerRequest, StreamHandler, SlotUser {
     if (!this.started) this.transport.slots.abandon(this)
     this.writer.go()
     if (closed.by === 'end') return
-    this.closedBy = new StreamClosedError(this.peer.address, closed)
-    this.body.end(this.closedBy)
-    // A reset after a complete answer only says that the rest of the request is not wanted.
-    if (closed.code !== ErrorCode.NO_ERROR) this.controller?.abort(this.closedBy)
+    const error = new StreamClosedError(this.peer.address, closed)
+    this.body.end(error)
+    // Our own reset after a complete answer only says that the rest of the request is not wanted.
+    if (closed.initiator === 'local' && closed.token === RESPONSE_COMPLETE) return
+    this.closedBy = error
+    this.controller?.abort(error)
   }
 
   private async answer(): Promise<void> {
@@ -176,7 +179,7 @@ class ServedRequest implements ServerRequest, StreamHandler, SlotUser {
     stream.headers(fields, hasNoBody)
     if (!hasNoBody) await this.writer.write(body ?? '', trailers)
     // RFC 9113 8.1: the answer is complete; what is left of the request is not wanted.
-    stream.reset(ErrorCode.NO_ERROR, 'response_complete')
+    stream.reset(ErrorCode.NO_ERROR, RESPONSE_COMPLETE)
   }
 
   private async sendFailure(): Promise<void> {

@@ -217,7 +217,6 @@ t.test('encodes behind what the sink holds', async (t) => {
 
 t.test('a refused message leaves the sink as it was', async (t) => {
   const bad: Codec<number> = {
-    keepsInput: false,
     encode(_message, out) {
       out.append(hex('0102'))
       throw new TypeError('field x: got 1')
@@ -249,7 +248,7 @@ t.test('a refused message leaves the sink as it was', async (t) => {
   t.throws(() => decodeMessage(jsonCodec(), Buffer.from('{'), 0, 1, false), { code: Code.Internal })
 })
 
-t.test('copies a borrowed message for a codec that keeps its input', async (t) => {
+t.test('raw octets are copied unless they are owned', async (t) => {
   const buf = hex('010203')
   const copied = decodeMessage(bytesCodec, buf, 1, 3, false)
   const kept = decodeMessage(bytesCodec, buf, 1, 3, true)

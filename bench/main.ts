@@ -1,0 +1,72 @@
+// The command line of the benches: which to run, and where the results go. `npm run bench -- --help`.
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { BENCHES, type Bench } from './benches.ts'
+import { type BenchReport, type Report, thisMachine } from './report/result.ts'
+import { markdownReport, textReport } from './report/tables.ts'
+
+const NAME_COLUMNS = Math.max(...BENCHES.map(({ name }) => name.length))
+
+const USAGE = `npm run bench -- NAME… [--quick] [--json FILE] [--markdown]
+
+${[...BENCHES, { name: 'all', summary: 'all of these, in this order' }]
+  .map(({ name, summary }) => `  ${name.padEnd(NAME_COLUMNS)}  ${summary}`)
+  .join('\n')}
+
+  --quick      short rounds: shows that a bench works, not how fast anything is
+  --json FILE  writes everything measured, each sample too
+  --markdown   prints tables in Markdown
+  --help       prints this`
+
+interface Choice {
+  readonly benches: readonly Bench[]
+  readonly quick: boolean
+  readonly markdown: boolean
+  readonly jsonFile: string | undefined
+}
+
+/** What the arguments ask for; undefined when it is no run. Throws on what it does not know. */
+function parseChoice(args: string[]): Choice | undefined {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const { quick, markdown, json, help } = values
+  if (help || positionals.length === 0) return undefined
+  return { benches: chosen(positionals), quick, markdown, jsonFile: json }
+}
+
+function chosen(names: readonly string[]): Bench[] {
+  const unknown = names.find((name) => name !== 'all' && !BENCHES.some((one) => one.name === name))
+  if (unknown !== undefined) throw new Error(`bench "${unknown}": no such bench`)
+  return BENCHES.filter(({ name }) => names.includes(name) || names.includes('all'))
+}
+
+async function run(choice: Choice): Promise<void> {
+  const { quick } = choice
+  const machine = thisMachine()
+  const benches: BenchReport[] = []
+  for (const { name, run } of choice.benches) {
+    const progress = (line: string): void => console.error(`${name}: ${line}`)
+    benches.push(await run({ quick, progress }))
+  }
+  const report: Report = { machine, quick, benches }
+  if (choice.jsonFile !== undefined) writeFileSync(choice.jsonFile, JSON.stringify(report, null, 1))
+  console.log(choice.markdown ? markdownReport(report) : textReport(report))
+}
+
+try {
+  const choice = parseChoice(process.argv.slice(2))
+  if (choice === undefined) console.log(USAGE)
+  else await run(choice)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  console.error(`\n${USAGE}`)
+  process.exitCode = 1
+}
