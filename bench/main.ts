@@ -2,26 +2,28 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { BENCHES, type Bench } from './benches.ts'
-import { type BenchReport, type Report, thisMachine } from './report/result.ts'
+import { type BenchReport, CORES, type Cores, type Report, thisMachine } from './report/result.ts'
 import { markdownReport, textReport } from './report/tables.ts'
 
 const NAME_COLUMNS = Math.max(...BENCHES.map(({ name }) => name.length))
 
-const USAGE = `npm run bench -- NAME… [--quick] [--json FILE] [--markdown]
+const USAGE = `npm run bench -- NAME… [--quick] [--json FILE] [--markdown] [--cores WHERE]
 
 ${[...BENCHES, { name: 'all', summary: 'all of these, in this order' }]
   .map(({ name, summary }) => `  ${name.padEnd(NAME_COLUMNS)}  ${summary}`)
   .join('\n')}
 
-  --quick      short rounds: shows that a bench works, not how fast anything is
-  --json FILE  writes everything measured, each sample too
-  --markdown   prints tables in Markdown
-  --help       prints this`
+  --quick        short rounds: shows that a bench works, not how fast anything is
+  --json FILE    writes everything measured, each sample too
+  --markdown     prints tables in Markdown
+  --cores WHERE  of unary's client and server: free (default: the system chooses), apart, same
+  --help         prints this`
 
 interface Choice {
   readonly benches: readonly Bench[]
   readonly quick: boolean
   readonly markdown: boolean
+  readonly cores: Cores
   readonly jsonFile: string | undefined
 }
 
@@ -34,12 +36,15 @@ function parseChoice(args: string[]): Choice | undefined {
       quick: { type: 'boolean', default: false },
       markdown: { type: 'boolean', default: false },
       json: { type: 'string' },
+      cores: { type: 'string', default: 'free' },
       help: { type: 'boolean', default: false },
     },
   })
   const { quick, markdown, json, help } = values
+  const cores = CORES.find((one) => one === values.cores)
+  if (cores === undefined) throw new Error(`--cores ${values.cores}: want ${CORES.join(', ')}`)
   if (help || positionals.length === 0) return undefined
-  return { benches: chosen(positionals), quick, markdown, jsonFile: json }
+  return { benches: chosen(positionals), quick, markdown, cores, jsonFile: json }
 }
 
 function chosen(names: readonly string[]): Bench[] {
@@ -49,14 +54,14 @@ function chosen(names: readonly string[]): Bench[] {
 }
 
 async function run(choice: Choice): Promise<void> {
-  const { quick } = choice
+  const { quick, cores } = choice
   const machine = thisMachine()
   const benches: BenchReport[] = []
   for (const { name, run } of choice.benches) {
     const progress = (line: string): void => console.error(`${name}: ${line}`)
-    benches.push(await run({ quick, progress }))
+    benches.push(await run({ quick, cores, progress }))
   }
-  const report: Report = { machine, quick, benches }
+  const report: Report = { machine, quick, cores, benches }
   if (choice.jsonFile !== undefined) writeFileSync(choice.jsonFile, JSON.stringify(report, null, 1))
   console.log(choice.markdown ? markdownReport(report) : textReport(report))
 }

@@ -1,7 +1,8 @@
 // Processes that are measured: started from the scripts in peers/, asked over IPC, stopped by their id.
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Answer, Command, MemoryHeld } from './answers.ts'
 
 /** A script of peers/ and its arguments. */
@@ -54,6 +55,11 @@ export class PeerProcess {
 
   public memoryHeld(): Promise<MemoryHeld> {
     return this.ask('memoryHeld')
+  }
+
+  /** Keeps all threads of the process on one core. Needs `taskset`. */
+  public async pinTo(core: number): Promise<void> {
+    await promisify(execFile)('taskset', ['-acp', String(core), String(this.child.pid)])
   }
 
   /** Ends the process; it is gone when this resolves. */

@@ -5,6 +5,7 @@ import {
   type Bar,
   type BenchOptions,
   type BenchReport,
+  type Cores,
   type Figure,
   figure,
   type Measurement,
@@ -73,7 +74,7 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
   const measurements: Measurement[] = []
   try {
     for (const one of SUBJECTS) {
-      const pair = await startPair(one)
+      const pair = await startPair(one, options.cores)
       if ('reason' in pair) absent.push(pair)
       else pairs.push(pair)
       options.progress(
@@ -86,7 +87,22 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
   } finally {
     await Promise.all(pairs.flatMap(({ client, server }) => [client.stop(), server.stop()]))
   }
-  return { bench: 'unary', measurements, bars: barsOf(measurements), absent, notes: NOTES }
+  return {
+    bench: 'unary',
+    measurements,
+    bars: barsOf(measurements),
+    absent,
+    notes: [CORES_NOTES[options.cores], ...NOTES],
+  }
+}
+
+/** The cores of server and client. */
+const PINNED: Readonly<Record<Cores, readonly number[]>> = { free: [], apart: [0, 1], same: [0, 0] }
+
+const CORES_NOTES: Readonly<Record<Cores, string>> = {
+  free: 'Client and server ran on the cores that the system chose.',
+  apart: 'Client and server were each kept on a core of its own.',
+  same: 'Client and server were kept on the same core.',
 }
 
 const NOTES = [
@@ -105,10 +121,13 @@ function subject(name: string, family: string, ...args: string[]): Subject {
   }
 }
 
-async function startPair(one: Subject): Promise<Pair | Absence> {
+async function startPair(one: Subject, cores: Cores): Promise<Pair | Absence> {
   const server = new PeerProcess(one.server)
   const client = new PeerProcess(one.client)
   try {
+    const [serverCore, clientCore] = PINNED[cores]
+    if (serverCore !== undefined) await server.pinTo(serverCore)
+    if (clientCore !== undefined) await client.pinTo(clientCore)
     const port = await server.ask<number>('listen')
     await client.ask('connect', port)
     await client.ask('round', { callers: 1, durationMs: 1 })

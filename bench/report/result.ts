@@ -57,13 +57,20 @@ export interface Report {
   readonly machine: Machine
   /** A quick run shows that the benches work, not how fast anything is. */
   readonly quick: boolean
+  readonly cores: Cores
   readonly benches: readonly BenchReport[]
 }
+
+/** Where client and server run: wherever the system puts them, on two cores, or on the same one. */
+export const CORES = ['free', 'apart', 'same'] as const
+export type Cores = (typeof CORES)[number]
 
 /** What every bench takes. */
 export interface BenchOptions {
   /** Fewer and shorter rounds: shows that it works, not how fast it is. */
   readonly quick: boolean
+  /** Only benches with a client and a server that race look at it. */
+  readonly cores: Cores
   /** Hears what was done, a line a step. */
   readonly progress: (line: string) => void
 }
