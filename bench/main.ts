@@ -2,7 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { BENCHES, type Bench } from './benches.ts'
-import { type BenchReport, CORES, type Cores, type Report, thisMachine } from './report/result.ts'
+import {
+  type BenchReport,
+  CORES,
+  type Cores,
+  DEFAULT_CORES,
+  type Report,
+  thisMachine,
+} from './report/result.ts'
 import { markdownReport, textReport } from './report/tables.ts'
 
 const NAME_COLUMNS = Math.max(...BENCHES.map(({ name }) => name.length))
@@ -16,7 +23,8 @@ ${[...BENCHES, { name: 'all', summary: 'all of these, in this order' }]
   --quick        short rounds: shows that a bench works, not how fast anything is
   --json FILE    writes everything measured, each sample too
   --markdown     prints tables in Markdown
-  --cores WHERE  of unary's client and server: free (default: the system chooses), apart, same
+  --cores WHERE  of unary's client and server: apart (a core each; the
+                 default on Linux), same, or free (the system chooses)
   --help         prints this`
 
 interface Choice {
@@ -36,7 +44,7 @@ function parseChoice(args: string[]): Choice | undefined {
       quick: { type: 'boolean', default: false },
       markdown: { type: 'boolean', default: false },
       json: { type: 'string' },
-      cores: { type: 'string', default: 'free' },
+      cores: { type: 'string', default: DEFAULT_CORES },
       help: { type: 'boolean', default: false },
     },
   })

@@ -1,6 +1,8 @@
 // What benches hand in: one shape for all of them, whole enough to be judged later. Printing it is
 // tables.ts.
+
 import { cpus } from 'node:os'
+import { platform } from 'node:process'
 
 /** A measured number: the median, and every sample behind it. */
 export interface Figure {
@@ -64,6 +66,9 @@ export interface Report {
 /** Where client and server run: wherever the system puts them, on two cores, or on the same one. */
 export const CORES = ['free', 'apart', 'same'] as const
 export type Cores = (typeof CORES)[number]
+
+/** A core each, as two machines have it; pinning needs Linux's taskset. */
+export const DEFAULT_CORES: Cores = platform === 'linux' && cpus().length > 1 ? 'apart' : 'free'
 
 /** What every bench takes. */
 export interface BenchOptions {
