@@ -34,16 +34,22 @@ export type ClientMethod<Kind, Req, Res> = Kind extends 'unary'
           (requests: RequestSource<Req>, options?: CallOptions): ServerStreamCall<Res>
         }
 
-/** A service's methods as functions. */
+/** A client of a service whose methods the compiler does not know. */
+// biome-ignore lint/suspicious/noExplicitAny: nothing is known of the methods
+export type UntypedClient = any
+
+/** A service's methods as functions. Without types (`loadProto` with none) anything goes. */
 export type Client<S extends ServiceDefinition> =
   S extends ServiceDefinition<infer Methods extends MethodMap>
-    ? {
-        readonly [Name in keyof Methods]: ClientMethod<
-          KindOf<Methods[Name]>,
-          RequestOf<Methods[Name]>,
-          ResponseOf<Methods[Name]>
-        >
-      }
+    ? string extends keyof Methods
+      ? UntypedClient
+      : {
+          readonly [Name in keyof Methods]: ClientMethod<
+            KindOf<Methods[Name]>,
+            RequestOf<Methods[Name]>,
+            ResponseOf<Methods[Name]>
+          >
+        }
     : never
 
 /** Where calls are made: a ClientConn. */

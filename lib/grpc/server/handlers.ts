@@ -55,16 +55,25 @@ export type Handler<Kind, Req, Res> = Kind extends 'unary'
       ? (requests: RequestStream<Req>, call: ServerCallContext<Res>) => Res | Promise<Res>
       : (requests: RequestStream<Req>, call: ServerCallContext<Res>) => StreamResult<Res>
 
-/** The handlers of a service: one for each method, none missing. */
+/** Handlers of a service whose methods the compiler does not know; checked when it is registered. */
+// biome-ignore lint/suspicious/noExplicitAny: nothing is known of the messages
+export type UntypedHandlers = Readonly<Record<string, (input: any, call: ServerCallContext) => any>>
+
+/**
+ * The handlers of a service: one for each method, none missing. Without types (`loadProto` with none)
+ * any functions.
+ */
 export type Handlers<S extends ServiceDefinition> =
   S extends ServiceDefinition<infer Methods extends MethodMap>
-    ? {
-        readonly [Name in keyof Methods]: Handler<
-          KindOf<Methods[Name]>,
-          RequestOf<Methods[Name]>,
-          ResponseOf<Methods[Name]>
-        >
-      }
+    ? string extends keyof Methods
+      ? UntypedHandlers
+      : {
+          readonly [Name in keyof Methods]: Handler<
+            KindOf<Methods[Name]>,
+            RequestOf<Methods[Name]>,
+            ResponseOf<Methods[Name]>
+          >
+        }
     : never
 
 /** A handler whose message types are not known here. */
