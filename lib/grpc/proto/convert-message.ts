@@ -37,7 +37,7 @@ export function compileConvert(
   for (const [i, field] of type.fieldsArray.entries()) {
     field.resolve()
     const F = quote(field.name)
-    const convert = valueConvert(field, options, convertOf)
+    const convert = mapValueConvert(field, valueConvert(field, options, convertOf))
     if (convert !== undefined) values[`convert${i}`] = convert
     const value = convert === undefined ? `m[${F}]` : convertText(field, `convert${i}`)
     if (!options.defaults || !isAlwaysThere(field)) {
@@ -85,6 +85,19 @@ function valueConvert(
   return (value) => inner.convert(value)
 }
 
+/** A map entry without a value: protobufjs leaves its own zeros in the map. */
+function mapValueConvert(field: protobuf.Field, convert: Convert | undefined): Convert | undefined {
+  if (!field.map) return convert
+  if (field.type === 'bytes') {
+    return (value) => ((value as Uint8Array).length === 0 ? NO_BYTES : value)
+  }
+  if (!/64$/.test(field.type)) return convert
+  return (value) => {
+    const plain = typeof value === 'object' ? toBigint(value as protobuf.Long) : value
+    return convert === undefined ? plain : convert(plain)
+  }
+}
+
 /** What the types of protobufjs leave out of Long. */
 interface LongMaker {
   fromString(text: string, unsigned: boolean): unknown
@@ -120,7 +133,11 @@ function presentText(field: protobuf.Field, value: string, options: DecodeOption
 
 function defaultOf(field: protobuf.Field, convert: Convert | undefined): unknown {
   const value: unknown = field.typeDefault
-  if (field.bytes) return (value as Uint8Array).length === 0 ? NO_BYTES : value
+  if (field.bytes) {
+    // protobufjs takes a declared default that looks like base64 for that.
+    const declared: unknown = field.options?.['default']
+    return typeof declared === 'string' ? Buffer.from(declared) : NO_BYTES
+  }
   const plain = field.long ? toBigint(value as protobuf.Long) : value
   return convert === undefined ? plain : convert(plain)
 }

@@ -122,7 +122,8 @@ export class ProtoFiles {
     const scope = this.root.define('google.protobuf')
     const before = new Set(scope.nestedArray)
     const nested = structuredClone(json.nested ?? {})
-    if (this.keepCase) for (const type of Object.values(nested)) keepNames(type as BundledType)
+    const rename = this.keepCase ? keepNames : camelNames
+    renameAll(nested as Record<string, BundledType>, rename)
     this.root.addJSON(nested)
     for (const object of scope.nestedArray) if (!before.has(object)) object.filename = name
   }
@@ -143,8 +144,17 @@ export class ProtoFiles {
 
 /** The descriptor of a type; its declared names are not in the types of protobufjs. */
 interface BundledType {
+  nested?: Record<string, BundledType>
   fields?: Record<string, { protoName?: string }>
   oneofs?: Record<string, { oneof: string[] }>
+}
+
+/** Renames in every type below, however deep. */
+function renameAll(types: Record<string, BundledType>, rename: (type: BundledType) => void): void {
+  for (const type of Object.values(types)) {
+    rename(type)
+    renameAll(type.nested ?? {}, rename)
+  }
 }
 
 /** Gives the fields of a parsed type their declared names. */
@@ -154,6 +164,17 @@ function keepNames(type: BundledType): void {
   if (type.fields === undefined) return
   type.fields = Object.fromEntries(
     Object.entries(type.fields).map(([name, field]) => [declared(name), field]),
+  )
+}
+
+/** Gives fields that protobufjs keeps as they are declared (`Any.type_url`) the case of all others. */
+function camelNames(type: BundledType): void {
+  if (type.fields === undefined) return
+  type.fields = Object.fromEntries(
+    Object.entries(type.fields).map(([name, field]) => {
+      const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+      return [camel, camel === name ? field : { ...field, protoName: name }]
+    }),
   )
 }
 
