@@ -2,6 +2,7 @@
 // its owner's business; the gRPC server stands on this one.
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { TransportUsageError } from './errors.ts'
 import { parseTransportAddress, type TransportAddress } from './io/address.ts'
 import {
   type ListenDescriptor,
@@ -9,7 +10,7 @@ import {
   type ListenSocketOptions,
   listenSocket,
 } from './io/listen.ts'
-import { peerOf } from './io/peer.ts'
+import { peerOf, remoteName } from './io/peer.ts'
 import { SocketWire } from './io/socket-wire.ts'
 import { type TraceSink, traceWire } from './io/trace.ts'
 import type { Peer, Wire, WireEvents } from './io/wire.ts'
@@ -34,13 +35,21 @@ export interface StartableWire extends Wire {
   start(events: WireEvents): void
 }
 
+/** Something that accepts connections, such as a `net.Server` that listens. */
+export interface ConnectionSource {
+  on(event: 'connection', listener: (socket: Duplex) => void): unknown
+  off(event: 'connection', listener: (socket: Duplex) => void): unknown
+  /** Accepts no more. */
+  close(): unknown
+}
+
 /** See above. */
 export class Http2Server {
   private readonly options: Http2ServerOptions
   /** One object for all connections: they share what it resolves to. */
   private readonly transportOptions: ServerTransportOptions
   private readonly clock: Clock
-  private readonly listeners = new Set<Listener>()
+  private readonly listeners = new Set<Pick<Listener, 'close'>>()
   private readonly transports = new Set<ServerTransport>()
   private stopping: 'no' | 'gracefully' | 'now' = 'no'
   private idleWaiters: (() => void)[] = []
@@ -79,9 +88,35 @@ export class Http2Server {
     return listener
   }
 
+  /**
+   * Serves every connection that `source` accepts, in plain text, and resolves when the server has
+   * stopped, which closes the source. Rejects with TransportUsageError on a server that has stopped.
+   * grpc-go's Serve. For TLS, or a shared port, see {@link Http2Server.listen}.
+   */
+  public async serve(source: ConnectionSource): Promise<void> {
+    if (this.stopping !== 'no') {
+      source.close()
+      throw new TransportUsageError('server_stopped', 'the server has stopped, it serves no more')
+    }
+    const onConnection = (socket: Duplex): void => {
+      this.serveConnection(socket)
+    }
+    source.on('connection', onConnection)
+    await new Promise<void>((resolve) => {
+      const close = async (): Promise<void> => {
+        source.off('connection', onConnection)
+        source.close()
+        resolve()
+      }
+      this.listeners.add({ close })
+    })
+    await this.whenIdle()
+  }
+
   /** Serves one connection over any Duplex: an accepted socket, a pipe, a tunnel. */
-  public serveConnection(duplex: Duplex, name = 'duplex'): ServerTransport {
-    return this.serveWire(new SocketWire(duplex, this.clock), peerOf(duplex, name))
+  public serveConnection(duplex: Duplex, name?: string): ServerTransport {
+    const peer = peerOf(duplex, name ?? remoteName(duplex) ?? 'duplex')
+    return this.serveWire(new SocketWire(duplex, this.clock), peer)
   }
 
   /** Serves one connection over any wire, which is started here: one in memory, an embedder's own. */

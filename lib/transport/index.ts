@@ -20,6 +20,7 @@ export {
 } from './exchange/handle-requests.ts'
 export { type RequestInit, type Response, request } from './exchange/request.ts'
 export {
+  type ConnectionSource,
   Http2Server,
   type Http2ServerOptions,
   type ListenOptions,

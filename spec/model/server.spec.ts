@@ -1,5 +1,7 @@
 // NewServer, RegisterService, Serve: on real sockets, several listeners at once.
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -24,6 +26,30 @@ async function call(target: string): Promise<unknown> {
     conn.close()
   }
 }
+
+t.test(
+  'serve takes listeners of one’s own, several at once, and ends when the server does',
+  async (t) => {
+    const before = openHandles()
+    const server = new Server().register(Echo, handlers)
+    const listeners = [createNetServer(), createNetServer()]
+    const served = listeners.map((listener) => server.serve(listener))
+    for (const listener of listeners) {
+      listener.listen(0, '127.0.0.1')
+      await once(listener, 'listening')
+      const { port } = listener.address() as AddressInfo
+      t.match(await call(`127.0.0.1:${port}`), { n: 1 })
+    }
+    await server.gracefulStop()
+    await Promise.all(served)
+    t.notOk(
+      listeners.some(({ listening }) => listening),
+      'it closed them',
+    )
+    await t.rejects(server.serve(createNetServer()), { token: 'server_stopped' } as never)
+    await handlesBackTo(before)
+  },
+)
 
 t.test('several listeners serve at once, on ports and on a Unix socket', async (t) => {
   const before = openHandles()

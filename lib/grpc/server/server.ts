@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import {
+  type ConnectionSource,
   ErrorCode,
   type HeaderBlock,
   Http2Server,
@@ -142,6 +143,15 @@ export class Server {
     this.router.freeze()
     const listener = await this.http2.listen(address, options)
     return bound(listener)
+  }
+
+  /**
+   * Serves every connection that `listener` accepts, such as a `net.Server` of one's own, and resolves
+   * when the server has stopped. Any number of listeners may be served at once. grpc-go's Serve.
+   */
+  public serve(listener: ConnectionSource): Promise<void> {
+    this.router.freeze()
+    return this.http2.serve(listener)
   }
 
   /** Serves one connection over any Duplex; grpc-go's ServeHTTP and serveStreams. */

@@ -1,5 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
@@ -96,7 +98,7 @@ t.test('a local address of choice', async (t) => {
 })
 
 t.test('Unix sockets, in the file system and abstract', async (t) => {
-  const dir = mkdtempSync('/tmp/framewright-')
+  const dir = mkdtempSync(join(tmpdir(), 'framewright-'))
   t.teardown(() => rmSync(dir, { recursive: true }))
   const abstract = `\0${dir}`
   for (const [path, name] of [

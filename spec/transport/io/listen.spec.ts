@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer, get, type IncomingMessage, request } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { connect as tlsConnect } from 'node:tls'
 import t, { type Test } from 'tap'
@@ -97,7 +99,7 @@ function once(socket: Socket, event: string): Promise<unknown> {
 }
 
 function tempDir(t: Test): string {
-  const dir = mkdtempSync('/tmp/framewright-')
+  const dir = mkdtempSync(join(tmpdir(), 'framewright-'))
   t.teardown(() => rmSync(dir, { recursive: true }))
   return dir
 }
