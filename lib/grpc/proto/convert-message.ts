@@ -1,7 +1,7 @@
 // Messages as protobufjs decodes them → plain objects as the options want them.
 import type protobuf from 'protobufjs'
 import { generate, quote } from './generated.ts'
-import { fullName, protobufjs, realOneof } from './protobufjs.ts'
+import { defaultOctets, fullName, protobufjs, realOneof } from './protobufjs.ts'
 import { toBigint } from './wire.ts'
 
 /** What decoded messages look like. */
@@ -19,9 +19,6 @@ export interface DecodeOptions {
 /** Gives a decoded value in the form that callers get. */
 export type Convert = (value: unknown) => unknown
 
-/** The value of an absent bytes field. */
-const NO_BYTES = Buffer.alloc(0)
-
 /**
  * Compiles the conversion of a message type's messages. `convertOf` gives that of another type, which
  * compiles itself when it is used.
@@ -37,7 +34,8 @@ export function compileConvert(
   for (const [i, field] of type.fieldsArray.entries()) {
     field.resolve()
     const F = quote(field.name)
-    const convert = valueConvert(field, options, convertOf)
+    const each = valueConvert(field, options, convertOf)
+    const convert = field.map && (field.long || field.bytes) ? entryConvert(field, each) : each
     if (convert !== undefined) values[`convert${i}`] = convert
     const value = convert === undefined ? `m[${F}]` : convertText(field, `convert${i}`)
     if (!options.defaults || !isAlwaysThere(field)) {
@@ -118,11 +116,24 @@ function presentText(field: protobuf.Field, value: string, options: DecodeOption
   return `if (${isThere}) { out[${F}] = ${value}${which} }`
 }
 
+/** The value of an absent field of 64-bit integers or bytes, or of a map entry without one. */
 function defaultOf(field: protobuf.Field, convert: Convert | undefined): unknown {
-  const value: unknown = field.typeDefault
-  if (field.bytes) return (value as Uint8Array).length === 0 ? NO_BYTES : value
-  const plain = field.long ? toBigint(value as protobuf.Long) : value
+  if (field.bytes) {
+    const declared: unknown = field.options?.['default'] ?? ''
+    return typeof declared === 'string' ? defaultOctets(declared) : declared
+  }
+  const plain = toBigint(field.typeDefault as protobuf.Long)
   return convert === undefined ? plain : convert(plain)
+}
+
+/** Also replaces what protobufjs has for the value of an entry without one: a Long, or an array. */
+function entryConvert(field: protobuf.Field, convert: Convert | undefined): Convert {
+  const absent = defaultOf(field, convert)
+  const isThere = field.long ? (value: unknown) => typeof value === 'bigint' : Buffer.isBuffer
+  return (value) => {
+    if (!isThere(value)) return absent
+    return convert === undefined ? value : convert(value)
+  }
 }
 
 function convertList(list: unknown[], convert: Convert): unknown[] {
