@@ -1,7 +1,7 @@
 // Messages as protobufjs decodes them → plain objects as the options want them.
 import type protobuf from 'protobufjs'
 import { generate, quote } from './generated.ts'
-import { fullName, protobufjs, realOneof } from './protobufjs.ts'
+import { defaultOctets, fullName, protobufjs, realOneof } from './protobufjs.ts'
 import { toBigint } from './wire.ts'
 
 /** What decoded messages look like. */
@@ -19,9 +19,6 @@ export interface DecodeOptions {
 /** Gives a decoded value in the form that callers get. */
 export type Convert = (value: unknown) => unknown
 
-/** The value of an absent bytes field. */
-const NO_BYTES = Buffer.alloc(0)
-
 /**
  * Compiles the conversion of a message type's messages. `convertOf` gives that of another type, which
  * compiles itself when it is used.
@@ -37,7 +34,8 @@ export function compileConvert(
   for (const [i, field] of type.fieldsArray.entries()) {
     field.resolve()
     const F = quote(field.name)
-    const convert = mapValueConvert(field, valueConvert(field, options, convertOf))
+    const each = valueConvert(field, options, convertOf)
+    const convert = field.map && (field.long || field.bytes) ? entryConvert(field, each) : each
     if (convert !== undefined) values[`convert${i}`] = convert
     const value = convert === undefined ? `m[${F}]` : convertText(field, `convert${i}`)
     if (!options.defaults || !isAlwaysThere(field)) {
@@ -85,19 +83,6 @@ function valueConvert(
   return (value) => inner.convert(value)
 }
 
-/** A map entry without a value: protobufjs leaves its own zeros in the map. */
-function mapValueConvert(field: protobuf.Field, convert: Convert | undefined): Convert | undefined {
-  if (!field.map) return convert
-  if (field.type === 'bytes') {
-    return (value) => ((value as Uint8Array).length === 0 ? NO_BYTES : value)
-  }
-  if (!/64$/.test(field.type)) return convert
-  return (value) => {
-    const plain = typeof value === 'object' ? toBigint(value as protobuf.Long) : value
-    return convert === undefined ? plain : convert(plain)
-  }
-}
-
 /** What the types of protobufjs leave out of Long. */
 interface LongMaker {
   fromString(text: string, unsigned: boolean): unknown
@@ -131,15 +116,24 @@ function presentText(field: protobuf.Field, value: string, options: DecodeOption
   return `if (${isThere}) { out[${F}] = ${value}${which} }`
 }
 
+/** The value of an absent field of 64-bit integers or bytes, or of a map entry without one. */
 function defaultOf(field: protobuf.Field, convert: Convert | undefined): unknown {
-  const value: unknown = field.typeDefault
   if (field.bytes) {
-    // protobufjs takes a declared default that looks like base64 for that.
-    const declared: unknown = field.options?.['default']
-    return typeof declared === 'string' ? Buffer.from(declared) : NO_BYTES
+    const declared: unknown = field.options?.['default'] ?? ''
+    return typeof declared === 'string' ? defaultOctets(declared) : declared
   }
-  const plain = field.long ? toBigint(value as protobuf.Long) : value
+  const plain = toBigint(field.typeDefault as protobuf.Long)
   return convert === undefined ? plain : convert(plain)
+}
+
+/** Also replaces what protobufjs has for the value of an entry without one: a Long, or an array. */
+function entryConvert(field: protobuf.Field, convert: Convert | undefined): Convert {
+  const absent = defaultOf(field, convert)
+  const isThere = field.long ? (value: unknown) => typeof value === 'bigint' : Buffer.isBuffer
+  return (value) => {
+    if (!isThere(value)) return absent
+    return convert === undefined ? value : convert(value)
+  }
 }
 
 function convertList(list: unknown[], convert: Convert): unknown[] {

@@ -11,7 +11,8 @@ import type {
   RangeDescriptor,
   ServiceDescriptor,
 } from './descriptor-types.ts'
-import { protobufjs, realOneof } from './protobufjs.ts'
+import { declaredOneofName } from './oneof-names.ts'
+import { defaultOctets, protobufjs, realOneof } from './protobufjs.ts'
 
 /** Hears of every type that a descriptor refers to. */
 export type OnReference = (type: protobuf.ReflectionObject) => void
@@ -174,7 +175,7 @@ function orderedOneofs(type: protobuf.Type): protobuf.OneOf[] {
 function defaultText(field: protobuf.Field): string | undefined {
   const value: unknown = field.options?.['default']
   if (value === undefined || value === null) return undefined
-  if (field.type === 'bytes') return escapeOctets(String(value))
+  if (field.type === 'bytes') return escapeOctets(defaultOctets(String(value)))
   if (typeof value === 'number' && !Number.isFinite(value)) {
     if (Number.isNaN(value)) return 'nan'
     return value > 0 ? 'inf' : '-inf'
@@ -183,8 +184,8 @@ function defaultText(field: protobuf.Field): string | undefined {
 }
 
 /** Octets as a string literal of C, as descriptor.proto has the defaults of bytes. */
-function escapeOctets(text: string): string {
-  return [...Buffer.from(text, 'latin1')]
+function escapeOctets(octets: Buffer): string {
+  return [...octets]
     .map((octet) => {
       if (octet === 0x5c || octet === 0x22 || octet === 0x27)
         return `\\${String.fromCharCode(octet)}`
@@ -221,11 +222,6 @@ export function knownOptions(options: OptionValues | null | undefined): OptionVa
 /** The name of a field as its .proto file has it. */
 function declaredName(field: protobuf.Field): string {
   return field.protoName ?? field.name
-}
-
-/** protobufjs keeps no declared name of a oneof: its camel case is undone. */
-function declaredOneofName(oneof: protobuf.OneOf): string {
-  return oneof.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 export function isType(object: protobuf.ReflectionObject): object is protobuf.Type {

@@ -3,6 +3,7 @@ import { access, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import type protobuf from 'protobufjs'
+import { noteOneofNames } from './oneof-names.ts'
 import { protobufjs } from './protobufjs.ts'
 
 /** A .proto file, or what it refers to, is wrong or missing. */
@@ -91,6 +92,7 @@ export class ProtoFiles {
       const { imports = [], weakImports = [] } = parse(text, this.root, {
         keepCase: this.keepCase,
       })
+      noteOneofNames(text, this.root)
       return [...imports, ...weakImports]
     } catch (error) {
       const { message } = error as Error
@@ -121,10 +123,10 @@ export class ProtoFiles {
   private addBundled(name: string, json: protobuf.INamespace): void {
     const scope = this.root.define('google.protobuf')
     const before = new Set(scope.nestedArray)
-    const nested = structuredClone(json.nested ?? {})
-    const rename = this.keepCase ? keepNames : camelNames
-    renameAll(nested as Record<string, BundledType>, rename)
-    this.root.addJSON(nested)
+    const copy = structuredClone(json)
+    const nameOf = this.keepCase ? (name: string) => name : this.protobuf.util.camelCase
+    nameFields(copy as Bundled, nameOf)
+    this.root.addJSON(copy.nested ?? {})
     for (const object of scope.nestedArray) if (!before.has(object)) object.filename = name
   }
 
@@ -142,39 +144,26 @@ export class ProtoFiles {
   }
 }
 
-/** The descriptor of a type; its declared names are not in the types of protobufjs. */
-interface BundledType {
-  nested?: Record<string, BundledType>
+/** A package or type as protobufjs bundles it; declared names are not in its types. */
+interface Bundled {
+  readonly nested?: Record<string, Bundled>
+  readonly oneofs?: Record<string, { oneof: string[] }>
   fields?: Record<string, { protoName?: string }>
-  oneofs?: Record<string, { oneof: string[] }>
 }
 
-/** Renames in every type below, however deep. */
-function renameAll(types: Record<string, BundledType>, rename: (type: BundledType) => void): void {
-  for (const type of Object.values(types)) {
-    rename(type)
-    renameAll(type.nested ?? {}, rename)
-  }
-}
-
-/** Gives the fields of a parsed type their declared names. */
-function keepNames(type: BundledType): void {
-  const declared = (name: string): string => type.fields?.[name]?.protoName ?? name
-  for (const oneof of Object.values(type.oneofs ?? {})) oneof.oneof = oneof.oneof.map(declared)
-  if (type.fields === undefined) return
-  type.fields = Object.fromEntries(
-    Object.entries(type.fields).map(([name, field]) => [declared(name), field]),
-  )
-}
-
-/** Gives fields that protobufjs keeps as they are declared (`Any.type_url`) the case of all others. */
-function camelNames(type: BundledType): void {
-  if (type.fields === undefined) return
-  type.fields = Object.fromEntries(
-    Object.entries(type.fields).map(([name, field]) => {
-      const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-      return [camel, camel === name ? field : { ...field, protoName: name }]
-    }),
+/** Gives fields, only some of which are in camel case, what `nameOf` makes of their declared names. */
+function nameFields(scope: Bundled, nameOf: (declared: string) => string): void {
+  const { nested = {}, oneofs = {}, fields } = scope
+  for (const inner of Object.values(nested)) nameFields(inner, nameOf)
+  if (fields === undefined) return
+  const declared = (name: string): string => fields[name]?.protoName ?? name
+  const named = (name: string): string => nameOf(declared(name))
+  for (const oneof of Object.values(oneofs)) oneof.oneof = oneof.oneof.map(named)
+  scope.fields = Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => [
+      named(name),
+      { ...field, protoName: declared(name) },
+    ]),
   )
 }
 

@@ -29,3 +29,9 @@ export function realOneof(field: protobuf.Field): protobuf.OneOf | undefined {
   const { partOf } = field
   return partOf === null || partOf.isProto3Optional ? undefined : partOf
 }
+
+/** The octets of the default that a bytes field was declared with; protobufjs may see base64 in it. */
+export function defaultOctets(text: string): Buffer {
+  // It made of each escape the character of that octet; one beyond an octet stood in the file as text.
+  return Buffer.from(text, /[\u0100-\uffff]/.test(text) ? 'utf8' : 'latin1')
+}

@@ -92,6 +92,29 @@ t.test('knows the files of protobufjs that are not bundled', async (t) => {
   })
 })
 
+t.test('fields of the well-known types have names like all others', async (t) => {
+  const text = `syntax = "proto3"; import "google/protobuf/any.proto";
+    import "google/protobuf/struct.proto";
+    message A { google.protobuf.Any some_any = 1; google.protobuf.Value some_value = 2; }`
+  const any = { typeUrl: 'x/A', value: Buffer.from('a') }
+  const value = { kind: 'numberValue', numberValue: 5 }
+  const camel = await loadProto({ text })
+  const message = { someAny: any, someValue: value }
+  t.same(roundTrip(camel, 'A', message), message)
+  const kept = await loadProto({ text }, { keepCase: true })
+  const declared = {
+    some_any: { type_url: any.typeUrl, value: any.value },
+    some_value: { kind: 'number_value', number_value: 5 },
+  }
+  t.same(roundTrip(kept, 'A', declared), declared)
+  for (const { root } of [camel, kept]) {
+    const files = decodeFiles(toFileDescriptorSet(root))
+    t.match(files.find((file) => file['name'] === 'google/protobuf/any.proto')?.['messageType'], [
+      { field: [{ name: 'type_url', jsonName: 'typeUrl' }, { name: 'value' }] },
+    ])
+  }
+})
+
 t.test('says where a file is wrong', async (t) => {
   const table: [file: string, want: object][] = [
     [
@@ -213,6 +236,35 @@ t.test('describes files as protoc does', async (t) => {
     for (const file of [got, want]) (file['dependency'] as string[]).sort()
     t.same(got, want, String(want['name']))
   }
+})
+
+t.test('describes oneofs by their declared names', async (t) => {
+  const text = `syntax = "proto3"; package p; message A {
+    oneof camelCase { int32 a = 1; } oneof snake_case { int32 b = 2; } oneof Upper_Case { int32 c = 3; }
+    optional int32 someInt = 4;
+    optional int32 some_text = 5;
+    message B { oneof innerCase { int32 a = 1; } }
+  }`
+  for (const keepCase of [false, true]) {
+    const { root } = await loadProto({ text }, { keepCase })
+    const names = (...all: string[]) => all.map((name) => ({ name }))
+    t.match(decodeFiles(toFileDescriptorSet(root))[0]?.['messageType'], [
+      {
+        oneofDecl: names('camelCase', 'snake_case', 'Upper_Case', '_someInt', '_some_text'),
+        nestedType: [{ name: 'B', oneofDecl: names('innerCase') }],
+      },
+    ])
+    t.ok(describeFiles(root)[0]?.symbols.includes('p.A.B.innerCase'))
+  }
+})
+
+t.test('describes the default of bytes as it was declared', async (t) => {
+  const text = `syntax = "proto2"; message A { optional bytes raw = 1 [default = "abcd\\377"];
+    optional bytes text = 2 [default = "\u20ac"]; }`
+  const { root } = await loadProto({ text })
+  t.match(decodeFiles(toFileDescriptorSet(root))[0]?.['messageType'], [
+    { field: [{ defaultValue: 'abcd\\377' }, { defaultValue: '\\342\\202\\254' }] },
+  ])
 })
 
 t.test('tells reflection where each symbol is', async (t) => {

@@ -461,6 +461,30 @@ t.test('reads the wire as the rules have it', async (t) => {
   for (const [what, octets, want] of table) t.match(decode(all, hex(octets)), want, what)
 })
 
+t.test('a map entry without a value holds the default of its type', async (t) => {
+  const { root } = protobuf.parse(`syntax = "proto3"; message A {
+    map<string, int64> longs = 1; map<string, uint64> unsigned = 2; map<string, bytes> blobs = 3; }`)
+  root.resolveAll()
+  const octets = hex('0a03 0a0161 0a05 0a0162 1005 1203 0a0161 1a03 0a0161 1a06 0a0162 1201 07')
+  const Long = protobuf.util.Long as unknown as { fromInt(value: number, u?: boolean): unknown }
+  for (const [longs, zero, five, unsigned] of [
+    ['bigint', 0n, 5n, 0n],
+    ['number', 0, 5, 0],
+    ['string', '0', '5', '0'],
+    ['Long', Long.fromInt(0), Long.fromInt(5), Long.fromInt(0, true)],
+  ] as const) {
+    for (const defaults of [true, false]) {
+      const codec = codecOf('A', root, new MessageCodecs({ longs, defaults }))
+      assert.deepStrictEqual(decode(codec, octets), {
+        longs: { a: zero, b: five },
+        unsigned: { a: unsigned },
+        blobs: { a: Buffer.alloc(0), b: hex('07') },
+      })
+    }
+  }
+  t.pass()
+})
+
 t.test('refuses malformed octets', async (t) => {
   const nested = (depth: number): Buffer => {
     let octets = Buffer.alloc(0)
@@ -591,6 +615,24 @@ t.test('proto2: required fields, declared defaults, groups, extensions', async (
   }
   const codec = codecOf('old.Old', old, new MessageCodecs({ longs: 'Long' }))
   t.match(decode(codec, hex('08 00')), { big: { low: -5, high: -1 } })
+})
+
+t.test('the declared default of bytes is its text, never base64', async (t) => {
+  const table: [declared: string, octets: Buffer][] = [
+    ['abcd', Buffer.from('abcd')],
+    ['aGk=', Buffer.from('aGk=')],
+    ['', Buffer.alloc(0)],
+    ['\\000\\377\\x7f\\n\\\\\\"', hex('00 ff 7f 0a 5c 22')],
+    ['\u20ac', Buffer.from('\u20ac')],
+  ]
+  for (const [declared, octets] of table) {
+    const { root } = protobuf.parse(
+      `syntax = "proto2"; message A { optional bytes raw = 1 [default = "${declared}"]; }`,
+    )
+    root.resolveAll()
+    assert.deepStrictEqual(decode(codecOf('A', root), hex('')), { raw: octets }, declared)
+  }
+  t.pass()
 })
 
 t.test('oneofs may be told by their members alone', async (t) => {
