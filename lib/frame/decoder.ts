@@ -8,10 +8,11 @@
 //         └─ in pieces: takeHeader ─┬─ gathered ─> deliver
 //                                   └─ DATA ─────> beginData, takeData    passed on as it comes
 import { ByteSink } from '../base/byte-sink.ts'
+import { uint31, uint32 } from '../base/uint.ts'
 import { Flag, FRAME_HEADER_BYTES, FrameType, MIN_MAX_FRAME_SIZE } from './constants.ts'
 import { Http2Error } from './errors.ts'
 import type { FrameHandler } from './handler.ts'
-import { parsePayload, uint31, uint32 } from './payload.ts'
+import { parsePayload } from './payload.ts'
 import {
   checkBlockOrder,
   checkHeader,

@@ -2,6 +2,7 @@
 //
 // Their headers have been checked (rules.ts). How a payload comes together is decoder.ts, which also
 // takes a short cut for the plain forms of common types.
+import { uint31, uint32 } from '../base/uint.ts'
 import { ErrorCode, Flag } from './constants.ts'
 import { Http2Error } from './errors.ts'
 import type { FrameHandler } from './handler.ts'
@@ -231,14 +232,4 @@ function parseContinuation(
   end: number,
 ): void {
   handler.continuation(streamId, (flags & Flag.END_HEADERS) !== 0, buf, start, end)
-}
-
-/** Reads the 31 bits of an identifier or increment; the reserved bit is ignored (section 4.1). */
-export function uint31(buf: Buffer, pos: number): number {
-  return ((buf[pos]! & 0x7f) << 24) | (buf[pos + 1]! << 16) | (buf[pos + 2]! << 8) | buf[pos + 3]!
-}
-
-/** Reads 32 bits. */
-export function uint32(buf: Buffer, pos: number): number {
-  return ((buf[pos]! << 24) | (buf[pos + 1]! << 16) | (buf[pos + 2]! << 8) | buf[pos + 3]!) >>> 0
 }

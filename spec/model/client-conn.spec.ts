@@ -50,6 +50,13 @@ class Bench {
     return transport
   }
 
+  /** A first call has made the channel resolve one address and connect to it. */
+  public async connected(): Promise<FakeTransport> {
+    this.call()
+    await this.resolve('a:1')
+    return this.accept()
+  }
+
   public async refuse(message?: string): Promise<void> {
     this.network.last.refuse(message)
     await settle()
@@ -144,9 +151,7 @@ t.test('a target that makes no sense fails calls, not the constructor', async (t
 
 t.test('the server goes and comes back: the next call succeeds', async (t) => {
   const bench = new Bench()
-  bench.call()
-  await bench.resolve('a:1')
-  const first = await bench.accept()
+  const first = await bench.connected()
   first.lose(new Error('killed'))
   await settle()
   t.equal(bench.conn.getState(), 'IDLE')
@@ -162,9 +167,7 @@ t.test('the server goes and comes back: the next call succeeds', async (t) => {
 
 t.test('between the loss and the news of it no call is lost', async (t) => {
   const bench = new Bench()
-  bench.call()
-  await bench.resolve('a:1')
-  const first = await bench.accept()
+  const first = await bench.connected()
   first.lose()
   const call = bench.call()
   t.strictSame(call.log, [])
@@ -176,9 +179,7 @@ t.test('between the loss and the news of it no call is lost', async (t) => {
 
 t.test('GOAWAY: new calls take a new connection, open ones finish on the old', async (t) => {
   const bench = new Bench()
-  bench.call()
-  await bench.resolve('a:1')
-  const first = await bench.accept()
+  const first = await bench.connected()
   first.openStream()
   first.goAway()
   const call = bench.call()
@@ -280,9 +281,7 @@ t.test('a connection attempt has 20 s in all', async (t) => {
 
 t.test('30 minutes without a call: all is closed, and the next call starts afresh', async (t) => {
   const bench = new Bench()
-  bench.call()
-  await bench.resolve('a:1')
-  const transport = await bench.accept()
+  const transport = await bench.connected()
   await bench.advance(3_600_000)
   t.equal(bench.conn.getState(), 'READY', 'not while a call is open')
   bench.conn.callEnded()
@@ -320,9 +319,7 @@ t.test('a channel that idles while it fails starts with hope again', async (t) =
 
 t.test('a connection that is over is forgotten', async (t) => {
   const bench = new Bench()
-  bench.call()
-  await bench.resolve('a:1')
-  const transport = await bench.accept()
+  const transport = await bench.connected()
   transport.openStream()
   await bench.resolve()
   t.equal(bench.conn['addrConns'].size, 1, 'its call is to finish')
@@ -372,9 +369,7 @@ t.test('close ends what waits, what connects and what is connected', async (t) =
 
 t.test('close closes open connections with their streams', async (t) => {
   const bench = new Bench()
-  bench.call()
-  await bench.resolve('a:1')
-  const transport = await bench.accept()
+  const transport = await bench.connected()
   transport.openStream()
   await bench.conn[Symbol.asyncDispose]()
   t.equal(transport.closed, true)

@@ -7,7 +7,6 @@ import type {
   ClientStreamCall,
   ServerStreamCall,
 } from '../../lib/grpc/client/stream-call.ts'
-import type { Codec } from '../../lib/grpc/protocol/codec.ts'
 import {
   bidi,
   clientStream,
@@ -17,22 +16,10 @@ import {
 } from '../../lib/grpc/protocol/method.ts'
 import type { RequestStream, ServerCallContext } from '../../lib/grpc/server/handlers.ts'
 import type { Server } from '../../lib/grpc/server/server.ts'
+import { type Feature, feature, type Point, point, same } from './shapes.ts'
 
-interface Point {
-  latitude: number
-}
-interface Feature {
-  name: string
-}
-
-declare const point: Codec<Point>
-declare const feature: Codec<Feature>
 declare const conn: ClientConn
 declare const server: Server
-
-type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-const same = <A, B>(_equal: Equal<A, B>): void => {}
 
 const RouteGuide = defineService('routeguide.RouteGuide', {
   getFeature: unary(point, feature),

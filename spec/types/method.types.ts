@@ -1,5 +1,4 @@
 // Type-level specs of method definitions: tsc is the runner, `@ts-expect-error` the assertion.
-import type { Codec } from '../../lib/grpc/protocol/codec.ts'
 import {
   bidi,
   clientStream,
@@ -13,20 +12,7 @@ import {
   serverStream,
   unary,
 } from '../../lib/grpc/protocol/method.ts'
-
-interface Point {
-  latitude: number
-}
-interface Feature {
-  name: string
-}
-
-declare const point: Codec<Point>
-declare const feature: Codec<Feature>
-
-type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-const same = <A, B>(_equal: Equal<A, B>): void => {}
+import { type Feature, feature, type Point, point, same } from './shapes.ts'
 
 const service = defineService('routeguide.RouteGuide', {
   getFeature: unary(point, feature),

@@ -6,6 +6,7 @@
 // Knows nothing of streams, windows and compression. Source: grpc/doc/PROTOCOL-HTTP2.md.
 import type { ByteSink } from '../../base/byte-sink.ts'
 import { Code } from '../../base/status.ts'
+import { uint32 } from '../../base/uint.ts'
 import type { Codec } from './codec.ts'
 import { RpcError } from './rpc-error.ts'
 
@@ -110,12 +111,7 @@ export class MessageAssembler {
   private takePrefix(buf: Buffer, start: number, end: number): number {
     if (this.prefixBytes === 0 && start + PREFIX_BYTES <= end) {
       this.flag = buf[start]!
-      this.length =
-        ((buf[start + 1]! << 24) |
-          (buf[start + 2]! << 16) |
-          (buf[start + 3]! << 8) |
-          buf[start + 4]!) >>>
-        0
+      this.length = uint32(buf, start + 1)
       this.prefixBytes = PREFIX_BYTES
       return start + PREFIX_BYTES
     }
@@ -288,11 +284,5 @@ function textOf(thrown: unknown): string {
 export function wholeMessageBytes(buf: Buffer, start: number, end: number): number {
   const lengthBytes = end - start - PREFIX_BYTES
   if (lengthBytes < 0 || buf[start] !== 0) return -1
-  const announced =
-    ((buf[start + 1]! << 24) |
-      (buf[start + 2]! << 16) |
-      (buf[start + 3]! << 8) |
-      buf[start + 4]!) >>>
-    0
-  return announced === lengthBytes ? lengthBytes : -1
+  return uint32(buf, start + 1) === lengthBytes ? lengthBytes : -1
 }

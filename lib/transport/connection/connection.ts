@@ -48,7 +48,7 @@ import {
   type SettingEntries,
   settingValue,
 } from './settings.ts'
-import { isStall, Watch, Watchdogs, type WatchdogsHost } from './watchdogs.ts'
+import { isStall, OVERDUE, Watch, Watchdogs, type WatchdogsHost } from './watchdogs.ts'
 
 /** What a connection is built on. */
 export interface ConnectionParts {
@@ -431,6 +431,16 @@ export class Connection
     )
   }
 
+  public overdue(watch: Watch): void {
+    if (watch === Watch.GoAwayPing) {
+      this.finalGoAway()
+      return
+    }
+    if (isStall(watch) && !this.sendWatch.isStalled(watch)) return
+    const [code, token, text] = OVERDUE[watch]
+    this.end(code, token, text)
+  }
+
   // ── private
 
   private runReady(): void {
@@ -498,52 +508,10 @@ export class Connection
     this.out.discard()
     this.role.ended(cause)
   }
-
-  public overdue(watch: Watch): void {
-    if (watch === Watch.GoAwayPing) {
-      this.finalGoAway()
-      return
-    }
-    if (isStall(watch) && !this.sendWatch.isStalled(watch)) return
-    const [code, token, text] = OVERDUE[watch]
-    this.end(code, token, text)
-  }
 }
 
 const { NO_ERROR } = ErrorCode
 const KEEPALIVE_TEXT = 'keepalive ping failed to receive ACK within timeout'
-
-type Overdue = readonly [code: ErrorCode, token: string, text: string]
-
-/** What a missed deadline does to the connection. */
-const OVERDUE: Record<Exclude<Watch, typeof Watch.GoAwayPing>, Overdue> = {
-  [Watch.Handshake]: [
-    ErrorCode.PROTOCOL_ERROR,
-    'handshake_timeout',
-    "the peer's preface and SETTINGS did not come in time",
-  ],
-  [Watch.HeaderBlock]: [
-    ErrorCode.ENHANCE_YOUR_CALM,
-    'header_block_timeout',
-    'a field block was not complete in time',
-  ],
-  [Watch.SettingsAck]: [
-    ErrorCode.SETTINGS_TIMEOUT,
-    'settings_ack_timeout',
-    'our SETTINGS were not acknowledged in time',
-  ],
-  [Watch.ReplyStall]: [
-    ErrorCode.ENHANCE_YOUR_CALM,
-    'reply_stall',
-    'the peer does not read our replies',
-  ],
-  [Watch.WriteStall]: [NO_ERROR, 'write_stall', 'the peer does not read what we send'],
-  [Watch.WindowStall]: [
-    ErrorCode.ENHANCE_YOUR_CALM,
-    'window_stall',
-    'the peer lets us send nothing while much is waiting',
-  ],
-}
 
 function isPing(payload: readonly [number, number], hi: number, lo: number): boolean {
   return payload[0] === hi && payload[1] === lo

@@ -1,5 +1,7 @@
-// The deadlines of a connection: what must happen in time, each with one timer while it is awaited.
+// The deadlines of a connection: what must happen in time, each with one timer while it is awaited,
+// and what the connection ends with when it did not.
 import type { Clock, Timer } from '../../base/clock.ts'
+import { ErrorCode } from '../../frame/index.ts'
 
 /** What is awaited; see the options of the same names. */
 export const Watch = {
@@ -21,6 +23,38 @@ export type StallWatch =
 
 export function isStall(watch: Watch): watch is StallWatch {
   return watch >= Watch.ReplyStall && watch <= Watch.WindowStall
+}
+
+type Overdue = readonly [code: ErrorCode, token: string, text: string]
+
+/** What a missed deadline ends the connection with; GOAWAY's PING only moves the drain on. */
+export const OVERDUE: Record<Exclude<Watch, typeof Watch.GoAwayPing>, Overdue> = {
+  [Watch.Handshake]: [
+    ErrorCode.PROTOCOL_ERROR,
+    'handshake_timeout',
+    "the peer's preface and SETTINGS did not come in time",
+  ],
+  [Watch.HeaderBlock]: [
+    ErrorCode.ENHANCE_YOUR_CALM,
+    'header_block_timeout',
+    'a field block was not complete in time',
+  ],
+  [Watch.SettingsAck]: [
+    ErrorCode.SETTINGS_TIMEOUT,
+    'settings_ack_timeout',
+    'our SETTINGS were not acknowledged in time',
+  ],
+  [Watch.ReplyStall]: [
+    ErrorCode.ENHANCE_YOUR_CALM,
+    'reply_stall',
+    'the peer does not read our replies',
+  ],
+  [Watch.WriteStall]: [ErrorCode.NO_ERROR, 'write_stall', 'the peer does not read what we send'],
+  [Watch.WindowStall]: [
+    ErrorCode.ENHANCE_YOUR_CALM,
+    'window_stall',
+    'the peer lets us send nothing while much is waiting',
+  ],
 }
 
 /** Who hears of what did not happen in time. */
