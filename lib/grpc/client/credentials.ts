@@ -100,7 +100,7 @@ function credentialsError(thrown: unknown): RpcError {
   // gRFC A54: credentials are no application; some codes are not theirs to give.
   if (thrown instanceof RpcError)
     return RpcError.fromStatus(restrictControlPlaneCode(thrown.toStatus()))
-  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  const text = thrown instanceof Error ? thrown.message : RpcError.from(thrown).rawMessage
   return new RpcError(Code.Unauthenticated, `call credentials failed: ${text}`, {
     cause: thrown,
     token: 'call_credentials_failed',

@@ -226,7 +226,7 @@ export async function sendAll<Req>(
     for await (const request of requests) if (!(await call.send(request))) return
     call.end()
   } catch (thrown) {
-    const text = thrown instanceof Error ? thrown.message : String(thrown)
+    const text = thrown instanceof Error ? thrown.message : RpcError.from(thrown).rawMessage
     call.cancel(`the requests failed: ${text}`, thrown)
   }
 }

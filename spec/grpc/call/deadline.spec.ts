@@ -261,6 +261,17 @@ t.test('requests that fail cancel the call; the cause is kept', async (t) => {
   await bench.assertQuiet(t)
 })
 
+t.test('requests that fail with a value that has no text cancel the call too', async (t) => {
+  const bench = new EchoBench()
+  const requests = (function* (): Generator<Note> {
+    yield { n: 1 }
+    throw Object.create(null)
+  })()
+  const error = await bench.error(bench.client.sum(requests))
+  t.match(error, { code: 1, message: /the requests failed: something that has no text/ })
+  await bench.assertQuiet(t)
+})
+
 t.test('a client that disconnects: the handler hears, its loop ends with an error', async (t) => {
   const heard: unknown[] = []
   const bench = new EchoBench({
