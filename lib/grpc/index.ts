@@ -33,9 +33,11 @@ export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
 export {
   brotliCompressor,
   type Compressor,
+  CompressorUnavailable,
   DecompressedTooLarge,
   deflateCompressor,
   gzipCompressor,
+  zstdCompressor,
 } from './protocol/compression.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
 export {
