@@ -1,3 +1,4 @@
+export { ByteSink } from '../base/byte-sink.ts'
 export { Code, codeName, type Status } from '../base/status.ts'
 export type {
   CallContext,
