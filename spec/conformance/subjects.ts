@@ -63,6 +63,18 @@ const grpcGo: Subject = {
         args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
       }),
     },
+    connectServer: {
+      command: async (_, progress) => ({
+        file: await goTool('connect-grpc-server', progress),
+        args: [],
+      }),
+    },
+    connectClient: {
+      command: async (_, progress) => ({
+        file: await goTool('connect-grpc-client', progress),
+        args: [],
+      }),
+    },
   },
 }
 
@@ -72,6 +84,8 @@ export const framewright: Subject = {
   roles: {
     h2Server: serverScript('./programs/h2-server.js'),
     h2Client: tracing('./programs/h2-client.js'),
+    connectServer: tracing('./programs/connect-server.js'),
+    connectClient: tracing('./programs/connect-client.js'),
   },
 }
 
