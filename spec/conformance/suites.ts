@@ -2,5 +2,6 @@
 import type { Suite } from './suite.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
+import { negative } from './suites/negative.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd]
+export const SUITES: readonly Suite[] = [h2spec, h2specd, negative]

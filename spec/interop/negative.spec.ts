@@ -22,7 +22,7 @@ for (const name of CASE_NAMES) {
   t.test(name, async (t) => {
     const server = await startNegativeServer(name)
     t.teardown(() => server.stop())
-    await runOurClient(name, server.port)
+    await runOurClient(name, `127.0.0.1:${server.port}`)
     await server.abandoned()
     const report = server.report()
     t.doesNotThrow(() => verify(name, report))

@@ -64,11 +64,11 @@ const PROCEDURES: Readonly<Record<CaseName, Procedure>> = {
 /** Does what our client has to do in a case, and rejects when it does not see what it must. */
 export async function runOurClient(
   name: CaseName,
-  port: number,
+  target: string,
   options: ChannelOptions = {},
 ): Promise<void> {
   const { channel, run } = PROCEDURES[name]
-  const conn = dial(`127.0.0.1:${port}`, { ...options, ...channel })
+  const conn = dial(target, { ...options, ...channel })
   try {
     await run(createClient(TestService, conn, { timeoutMs: PATIENCE_MS }), conn)
   } finally {

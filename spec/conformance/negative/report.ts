@@ -27,7 +27,6 @@ export interface ConnectionReport {
 
 /** One server, from its start. */
 export interface ServerReport {
-  readonly case: string
   readonly connections: readonly ConnectionReport[]
 }
 

@@ -124,6 +124,13 @@ const SCRIPTS: Readonly<Record<CaseName, Script>> = {
   },
 }
 
+/** The case of a name. Throws when there is none. */
+export function caseNamed(text: string): CaseName {
+  const name = CASE_NAMES.find((one) => one === text)
+  if (name === undefined) throw new Error(`no case ${text}; there are ${CASE_NAMES.join(', ')}`)
+  return name
+}
+
 /** The script of a case. */
 export function scriptOf(name: CaseName): Script {
   return SCRIPTS[name]
@@ -142,6 +149,16 @@ export function verify(name: CaseName, report: ServerReport): void {
     assert.ok(settingsAcked, 'SETTINGS acknowledged')
   }
   scriptOf(name).verify(report)
+}
+
+/** What {@link verify} throws, as text; undefined when it does not. */
+export function complaintAbout(name: CaseName, report: ServerReport): string | undefined {
+  try {
+    verify(name, report)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 async function answerOf(call: Call): Promise<Buffer> {

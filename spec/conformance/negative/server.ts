@@ -30,7 +30,7 @@ export async function startNegativeServer(name: CaseName, port = 0): Promise<Neg
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    report: () => ({ case: name, connections: peers.map(({ report }) => report) }),
+    report: () => ({ connections: peers.map(({ report }) => report) }),
     abandoned: async () => {
       await Promise.all(peers.map(({ closed }) => closed))
     },
