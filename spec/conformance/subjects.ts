@@ -79,6 +79,7 @@ export const framewright: Subject = {
     codecs: 'here',
     h2Server: serverScript('./programs/h2-server.js'),
     h2Client: tracing('./programs/h2-client.js'),
+    negativeClient: tracing('./programs/negative-client.js'),
   },
 }
 

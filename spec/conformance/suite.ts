@@ -91,6 +91,8 @@ export interface Roles {
   readonly interopServer: ServerProgram
   /** Takes the flags of grpc-go's interop client. */
   readonly interopClient: ClientProgram
+  /** Takes the flags of grpc-go's client for negative HTTP/2 cases. */
+  readonly negativeClient: ClientProgram
 }
 
 /** One of them. */
