@@ -9,6 +9,7 @@ import {
   type Interceptor,
 } from '../call/interceptor.ts'
 import { MessageQueue } from '../call/message-queue.ts'
+import { cardinality } from '../protocol/cardinality.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import {
   type MethodDefinition,
@@ -290,7 +291,7 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     if (streamsRequests(kind)) return this.call.run(interceptors, this.pipe.queue)
     // Interceptors see the one request itself, though it comes by `send`.
     const { done, value } = await this.pipe.queue.next()
-    if (done === true) throw new RpcError(Code.Unimplemented, 'no request, want exactly one')
+    if (done === true) throw cardinality('no request', this.call.method.path)
     return this.call.run(interceptors, value)
   }
 

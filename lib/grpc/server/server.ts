@@ -24,7 +24,12 @@ import { chainInterceptors, type Interceptor, type InterceptorNext } from '../ca
 import { type Logger, silentLogger } from '../observe/logger.ts'
 import type { StatsHandler } from '../observe/stats.ts'
 import { bytesCodec } from '../protocol/codec.ts'
-import { type Compressor, Compressors, unknownEncoding } from '../protocol/compression.ts'
+import {
+  type Compressor,
+  Compressors,
+  DEFAULT_MIN_COMPRESS_BYTES,
+  unknownEncoding,
+} from '../protocol/compression.ts'
 import {
   DEFAULT_MAX_RECV_MESSAGE_BYTES,
   DEFAULT_MAX_SEND_MESSAGE_BYTES,
@@ -89,8 +94,6 @@ export interface ServiceInfo {
   readonly name: string
   readonly definition: ServiceDefinition
 }
-
-const DEFAULT_MIN_COMPRESS_BYTES = 1024
 
 /** See above. Register services, then listen; a server serves until it is stopped. */
 export class Server {
