@@ -116,7 +116,7 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     }
   }
 
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
+  public onPartialMessage(missingBytes: number): void {
     if (this.queue === undefined || this.queue.isAwaited) this.stream.expect(missingBytes)
   }
 

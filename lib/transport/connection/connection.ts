@@ -30,7 +30,7 @@ import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
 import { BlockChecker } from './block-checker.ts'
 import { ControlBuffer, type ControlBufferHost } from './control-buffer.ts'
 import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
-import { Handshake, PREFACE_BYTES } from './handshake.ts'
+import { Handshake, PREFACE } from './handshake.ts'
 import { Keepalive, type KeepaliveHost } from './keepalive.ts'
 import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
@@ -184,7 +184,7 @@ export class Connection
   /** Sends the preface and our SETTINGS and begins to wait for the peer's. Call once. */
   public start(): void {
     const { control, options, role, watchdogs } = this
-    if (!role.expectsPreface) control.putBytes(PREFACE_BYTES)
+    if (!role.expectsPreface) control.putBytes(PREFACE)
     this.sendSettings(announcedSettings(options, role.extraSettings))
     this.windows.open(options.initialConnectionWindowBytes)
     watchdogs.arm(Watch.Handshake, options.handshakeTimeoutMs)
