@@ -3,5 +3,14 @@ import type { Suite } from './suite.ts'
 import { connectClient, connectServer } from './suites/connect.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
+import { negative } from './suites/negative.ts'
+import { vectors } from './suites/vectors.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd, connectServer, connectClient]
+export const SUITES: readonly Suite[] = [
+  h2spec,
+  h2specd,
+  connectServer,
+  connectClient,
+  negative,
+  vectors,
+]

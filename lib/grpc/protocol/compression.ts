@@ -23,6 +23,9 @@ import { Code } from '../../base/status.ts'
 import { RpcError } from './rpc-error.ts'
 import { zstdFrameEnd } from './zstd-frame.ts'
 
+/** Messages shorter than this go as they are unless an option says otherwise. */
+export const DEFAULT_MIN_COMPRESS_BYTES = 1024
+
 /** One message encoding. */
 export interface Compressor {
   /** The name in grpc-encoding, in lower case. */
