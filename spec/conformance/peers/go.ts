@@ -30,13 +30,7 @@ export async function goTool(name: GoTool, progress: (line: string) => void): Pr
   const folder = await built(`go/${name}`, sources, async (made) => {
     progress(`builds ${name} (go build ${PACKAGES[name]})`)
     // Without -trimpath: the interop server finds its certificates by the paths compiled in.
-    const args = [
-      'build',
-      '-buildvcs=false',
-      '-o',
-      join(made, name),
-      resolve(MODULE, PACKAGES[name]),
-    ]
+    const args = ['build', '-buildvcs=false', '-o', join(made, name), PACKAGES[name]]
     await outputOf({ file: go, args, cwd: MODULE }, BUILD_MS)
   })
   return join(folder, name)
