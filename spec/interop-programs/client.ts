@@ -44,7 +44,7 @@ const FLAGS = {
   soak_request_size: [271828, 'Octets of a request'],
   soak_response_size: [314159, 'Octets of a response'],
   soak_num_threads: [1, 'How many calls are open at once'],
-  trace: ['', 'Writes each frame of each connection to this file'],
+  trace: ['', 'Appends each frame of each connection to this file'],
 } as const
 
 type ClientFlags = Flags<typeof FLAGS>

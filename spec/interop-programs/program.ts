@@ -1,5 +1,5 @@
 // What both programs do alike: flags, help, faults and traces.
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Peer, type TraceSink, traceFrames } from '../../lib/transport/index.ts'
 import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts'
@@ -37,10 +37,9 @@ export function ownFile(name: string): string {
   return fileURLToPath(new URL(`../../../spec/interop-programs/${name}`, import.meta.url))
 }
 
-/** Writes each frame of each connection to `file` as a line; nothing for ''. */
+/** Appends each frame of each connection to `file` as a line; nothing for ''. */
 export function traceTo(file: string): { trace?: (peer: Peer) => TraceSink } {
   if (file === '') return {}
-  writeFileSync(file, '')
   let connections = 0
   return {
     trace: ({ address }) => {

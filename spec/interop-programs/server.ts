@@ -29,7 +29,7 @@ const FLAGS = {
   use_tls: [false, 'TLS if true, else plain TCP'],
   tls_cert_file: ['', 'The TLS certificate; default: that of the gRPC project for tests'],
   tls_key_file: ['', 'Its key'],
-  trace: ['', 'Writes each frame of each connection to this file'],
+  trace: ['', 'Appends each frame of each connection to this file'],
 } as const
 
 /** That of Java's interop server: very_large_request is 10 MiB. */

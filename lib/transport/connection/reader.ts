@@ -482,12 +482,21 @@ export class Reader implements FrameHandler {
 
   public streamError(streamId: number, code: ErrorCode, token: string): void {
     // A fault in HEADERS waits for the rest of its block: HPACK must stay in step.
-    if (this.headerBlockOpen) this.blockFault = token
-    else if (this.streams.table.get(streamId) !== undefined) {
-      this.host.streamFault(streamId, code, token)
-    } else if (this.stateOfUnknown(streamId) === StreamState.Idle) {
-      // 6.4: RST_STREAM "MUST NOT be sent for a stream in the idle state".
-      throw new Http2Error(code, token, `on stream ${streamId}, which nobody has opened`)
-    } else this.host.glitch('fault')
+    if (this.headerBlockOpen) {
+      this.blockFault = token
+      return
+    }
+    if (this.streams.table.get(streamId) === undefined) {
+      const state = this.stateOfUnknown(streamId)
+      if (state === StreamState.Idle) {
+        // 6.4: RST_STREAM "MUST NOT be sent for a stream in the idle state".
+        throw new Http2Error(code, token, `on stream ${streamId}, which nobody has opened`)
+      }
+      if (state === StreamState.ClosedByLocalReset) {
+        this.host.glitch('fault') // 5.1: what crosses our RST_STREAM is discarded
+        return
+      }
+    }
+    this.host.streamFault(streamId, code, token)
   }
 }

@@ -1,7 +1,7 @@
 // What each frame means for its stream: RFC 9113 section 5.1 on the wire, in both roles, and the
 // blocks, bodies and ends of messages.
 import t from 'tap'
-import { ErrorCode, Setting } from '../../../lib/frame/index.ts'
+import { ErrorCode, FrameType, Setting } from '../../../lib/frame/index.ts'
 import { RecordingStream } from '../../support/recording-stream.ts'
 import { ClientBench, REQUEST, RESPONSE, ServerBench } from '../../support/transport-bench.ts'
 
@@ -22,6 +22,7 @@ const inputs: Record<string, (bench: Bench, id: number) => Buffer> = {
   RST_STREAM: ({ peer }, id) => peer.rstStream(id, ErrorCode.CANCEL),
   WINDOW_UPDATE: ({ peer }, id) => peer.windowUpdate(id, 10),
   PRIORITY: ({ peer }, id) => peer.priority(id, 0),
+  'PRIORITY of 4 octets': ({ peer }, id) => peer.frame(FrameType.PRIORITY, 0, id, Buffer.alloc(4)),
 }
 const names = Object.keys(inputs)
 /** Clients whose stream has no response yet. */
@@ -32,6 +33,8 @@ const sClosed = 'RST_STREAM STREAM_CLOSED'
 const sProt = 'RST_STREAM PROTOCOL_ERROR'
 const cClosed = 'GOAWAY STREAM_CLOSED'
 const cProt = 'GOAWAY PROTOCOL_ERROR'
+const sSize = 'RST_STREAM FRAME_SIZE_ERROR'
+const cSize = 'GOAWAY FRAME_SIZE_ERROR'
 
 interface Row {
   /** Brings a bench into the state; the identifier of the stream. */
@@ -49,32 +52,32 @@ function answered(bench: ServerBench, endStream: boolean): number {
 const serverRows: Record<string, Row> = {
   idle: {
     arrange: () => 1,
-    //         HEADERS  +END     DATA     +END     RST    WINDOW PRIORITY
-    outcomes: [ok,      ok,      cProt,   cProt,   cProt, cProt, ok],
+    //         HEADERS  +END     DATA     +END     RST    WINDOW PRIORITY of 4 octets
+    outcomes: [ok,      ok,      cProt,   cProt,   cProt, cProt, ok,      cSize],
   },
   'idle, of the server’s own numbers': {
     arrange: () => 2,
-    outcomes: [cProt,   cProt,   cProt,   cProt,   cProt, cProt, ok],
+    outcomes: [cProt,   cProt,   cProt,   cProt,   cProt, cProt, ok,      cSize],
   },
   open: {
     arrange: ({ peer }: ServerBench) => { peer.send(peer.headers(1, REQUEST)); return 1 },
-    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok],
+    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok,      sSize],
   },
   'half-closed by the peer': {
     arrange: ({ peer }: ServerBench) => { peer.send(peer.headers(1, REQUEST, { endStream: true })); return 1 },
-    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok],
+    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok,      sSize],
   },
   'half-closed by us': {
     arrange: (bench: ServerBench) => answered(bench, false),
-    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok],
+    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok,      sSize],
   },
   'closed by END_STREAM of both': {
     arrange: (bench: ServerBench) => answered(bench, true),
-    outcomes: [cClosed, cClosed, cClosed, cClosed, ok,    ok,    ok],
+    outcomes: [cClosed, cClosed, cClosed, cClosed, ok,    ok,    ok,      sSize],
   },
   'closed by the peer’s RST_STREAM': {
     arrange: ({ peer }: ServerBench) => { peer.send(peer.headers(1, REQUEST), peer.rstStream(1, 8)); return 1 },
-    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok],
+    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok,      sSize],
   },
   'closed by our RST_STREAM': {
     arrange: (bench: ServerBench) => {
@@ -82,18 +85,18 @@ const serverRows: Record<string, Row> = {
       bench.last.stream.reset(ErrorCode.CANCEL, 'test')
       return 1
     },
-    outcomes: [ok,      ok,      ok,      ok,      ok,    ok,    ok],
+    outcomes: [ok,      ok,      ok,      ok,      ok,    ok,    ok,      ok],
   },
   'closed long ago': {
     arrange: ({ peer }: ServerBench) => {
       for (let id = 1; id < 100; id += 2) peer.send(peer.headers(id, REQUEST), peer.rstStream(id, 8))
       return 1
     },
-    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok],
+    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok,      sSize],
   },
   'passed over': {
     arrange: ({ peer }: ServerBench) => { peer.send(peer.headers(5, REQUEST)); return 3 },
-    outcomes: [cProt,   cProt,   sClosed, sClosed, ok,    ok,    ok],
+    outcomes: [cProt,   cProt,   sClosed, sClosed, ok,    ok,    ok,      sSize],
   },
 }
 
@@ -108,28 +111,28 @@ function opened(bench: ClientBench, endStream: boolean, respond: boolean): numbe
 const clientRows: Record<string, Row> = {
   idle: {
     arrange: () => 1,
-    //         HEADERS  +END     DATA     +END     RST    WINDOW PRIORITY
-    outcomes: [cProt,   cProt,   cProt,   cProt,   cProt, cProt, ok],
+    //         HEADERS  +END     DATA     +END     RST    WINDOW PRIORITY of 4 octets
+    outcomes: [cProt,   cProt,   cProt,   cProt,   cProt, cProt, ok,      cSize],
   },
   'idle, of the server’s own numbers': {
     arrange: () => 2,
-    outcomes: [cProt,   cProt,   cProt,   cProt,   cProt, cProt, ok],
+    outcomes: [cProt,   cProt,   cProt,   cProt,   cProt, cProt, ok,      cSize],
   },
   'open, without a response': {
     arrange: (bench: ClientBench) => opened(bench, false, false),
-    outcomes: [ok,      ok,      sProt,   sProt,   ok,    ok,    ok],
+    outcomes: [ok,      ok,      sProt,   sProt,   ok,    ok,    ok,      sSize],
   },
   'open, within the response': {
     arrange: (bench: ClientBench) => opened(bench, false, true),
-    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok],
+    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok,      sSize],
   },
   'half-closed by us, without a response': {
     arrange: (bench: ClientBench) => opened(bench, true, false),
-    outcomes: [ok,      ok,      sProt,   sProt,   ok,    ok,    ok],
+    outcomes: [ok,      ok,      sProt,   sProt,   ok,    ok,    ok,      sSize],
   },
   'half-closed by us, within the response': {
     arrange: (bench: ClientBench) => opened(bench, true, true),
-    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok],
+    outcomes: [sProt,   ok,      ok,      ok,      ok,    ok,    ok,      sSize],
   },
   'half-closed by the peer': {
     arrange: (bench: ClientBench) => {
@@ -137,7 +140,7 @@ const clientRows: Record<string, Row> = {
       bench.peer.send(bench.peer.headers(1, RESPONSE, { endStream: true }))
       return 1
     },
-    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok],
+    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok,      sSize],
   },
   'closed by END_STREAM of both': {
     arrange: (bench: ClientBench) => {
@@ -145,7 +148,7 @@ const clientRows: Record<string, Row> = {
       bench.peer.send(bench.peer.headers(1, RESPONSE, { endStream: true }))
       return 1
     },
-    outcomes: [cClosed, cClosed, cClosed, cClosed, ok,    ok,    ok],
+    outcomes: [cClosed, cClosed, cClosed, cClosed, ok,    ok,    ok,      sSize],
   },
   'closed by the peer’s RST_STREAM': {
     arrange: (bench: ClientBench) => {
@@ -153,14 +156,14 @@ const clientRows: Record<string, Row> = {
       bench.peer.send(bench.peer.rstStream(1, 8))
       return 1
     },
-    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok],
+    outcomes: [sClosed, sClosed, sClosed, sClosed, ok,    ok,    ok,      sSize],
   },
   'closed by our RST_STREAM': {
     arrange: (bench: ClientBench) => {
       bench.open().stream.reset(ErrorCode.CANCEL, 'test')
       return 1
     },
-    outcomes: [ok,      ok,      ok,      ok,      ok,    ok,    ok],
+    outcomes: [ok,      ok,      ok,      ok,      ok,    ok,    ok,      ok],
   },
 }
 

@@ -1,0 +1,50 @@
+// Peers written in Go, built from the module of spec/peers/go at the versions that its go.mod pins.
+import { join, resolve } from 'node:path'
+import { outputOf } from '../process/child.ts'
+import { built } from './built.ts'
+import { requireOnPath } from './tool-missing.ts'
+
+/** Packages by the name of what is built: several have the same last element. */
+const PACKAGES = {
+  h2spec: 'github.com/summerwind/h2spec/cmd/h2spec',
+  h2specd: 'github.com/summerwind/h2spec/cmd/h2specd',
+  connectconformance: 'connectrpc.com/conformance/cmd/connectconformance',
+  'connect-grpc-server': 'connectrpc.com/conformance/cmd/grpcserver',
+  'connect-grpc-client': 'connectrpc.com/conformance/cmd/grpcclient',
+  hpackpeer: './hpackpeer',
+  'interop-client': 'google.golang.org/grpc/interop/client',
+  'interop-server': 'google.golang.org/grpc/interop/server',
+  'interop-http2': 'google.golang.org/grpc/interop/http2',
+} as const
+
+/** A program of the Go module. */
+export type GoTool = keyof typeof PACKAGES
+
+const MODULE = resolve('spec/peers/go')
+const BUILD_MS = 15 * 60_000
+
+/** The path of a program, built when it is not. */
+export async function goTool(name: GoTool, progress: (line: string) => void): Promise<string> {
+  const go = requireOnPath('go', 'see https://go.dev/doc/install (1.26 or newer)')
+  const sources = [join(MODULE, 'go.mod'), join(MODULE, 'go.sum'), resolve(MODULE, PACKAGES[name])]
+  const folder = await built(`go/${name}`, sources, async (made) => {
+    progress(`builds ${name} (go build ${PACKAGES[name]})`)
+    // Without -trimpath: the interop server finds its certificates by the paths compiled in.
+    const args = [
+      'build',
+      '-buildvcs=false',
+      '-o',
+      join(made, name),
+      resolve(MODULE, PACKAGES[name]),
+    ]
+    await outputOf({ file: go, args, cwd: MODULE }, BUILD_MS)
+  })
+  return join(folder, name)
+}
+
+/** The version that go.mod pins for a module. */
+export async function goVersion(module: string): Promise<string> {
+  const go = requireOnPath('go', 'see https://go.dev/doc/install (1.26 or newer)')
+  const args = ['list', '-m', '-f', '{{.Version}}', module]
+  return (await outputOf({ file: go, args, cwd: MODULE }, BUILD_MS)).trim()
+}
