@@ -1,8 +1,9 @@
 // All suites, in the order of their running.
 import type { Suite } from './suite.ts'
+import { grpcGo } from './suites/grpc-go.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
 import { negative } from './suites/negative.ts'
 import { vectors } from './suites/vectors.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd, negative, vectors]
+export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcGo, negative, vectors]
