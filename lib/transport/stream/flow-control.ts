@@ -172,9 +172,8 @@ export class ConnectionRecvWindow {
   }
 }
 
-/** What we may still send, on a stream or on the connection. */
+/** What we may still send on the connection. (A stream has a number, which loopy-writer.ts moves.) */
 export class SendWindow {
-  /** Negative when the peer's SETTINGS took away what had been sent already (6.9.2). */
   public available: number
 
   public constructor(initialBytes: number) {
@@ -182,8 +181,8 @@ export class SendWindow {
   }
 
   /**
-   * Counts a WINDOW_UPDATE. False: the window would exceed 2^31-1, a FLOW_CONTROL_ERROR of the
-   * stream or of the connection (6.9.1).
+   * Counts a WINDOW_UPDATE. False: the window would exceed 2^31-1, a connection error of type
+   * FLOW_CONTROL_ERROR (6.9.1).
    */
   public add(increment: number): boolean {
     if (this.available > MAX_WINDOW_BYTES - increment) return false
@@ -194,15 +193,5 @@ export class SendWindow {
   /** Counts DATA sent, at most {@link available}. */
   public take(bytes: number): void {
     this.available -= bytes
-  }
-
-  /**
-   * Moves a stream's window by the change of the peer's SETTINGS_INITIAL_WINDOW_SIZE. False: it
-   * would exceed 2^31-1, a connection error of type FLOW_CONTROL_ERROR (6.9.2).
-   */
-  public adjustInitial(deltaBytes: number): boolean {
-    if (deltaBytes > 0 && this.available > MAX_WINDOW_BYTES - deltaBytes) return false
-    this.available += deltaBytes
-    return true
   }
 }
