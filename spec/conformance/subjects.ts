@@ -53,16 +53,20 @@ const nghttp2: Subject = {
   },
 }
 
+const grpcGoServer: ServerProgram = {
+  needsPort: true,
+  command: async ({ port, tls }, progress) => ({
+    file: await goTool('interop-server', progress),
+    args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
+  }),
+}
+
 const grpcGo: Subject = {
   name: 'grpc-go',
   roles: {
-    h2Server: {
-      needsPort: true,
-      command: async ({ port, tls }, progress) => ({
-        file: await goTool('interop-server', progress),
-        args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
-      }),
-    },
+    h2Server: grpcGoServer,
+    interopServer: grpcGoServer,
+    interopClient: { command: async (_, progress) => goProgram('interop-client', progress) },
     connectServer: { command: async (_, progress) => goProgram('connect-grpc-server', progress) },
     connectClient: { command: async (_, progress) => goProgram('connect-grpc-client', progress) },
   },
@@ -81,6 +85,16 @@ export const framewright: Subject = {
     h2Client: tracing('./programs/h2-client.js'),
     connectServer: tracing('./programs/connect-server.js'),
     connectClient: tracing('./programs/connect-client.js'),
+    interopServer: {
+      command: async ({ port, tls, traceFile }) =>
+        script(
+          '../interop-programs/server.js',
+          `--port=${port}`,
+          `--use_tls=${tls}`,
+          `--trace=${traceFile}`,
+        ),
+    },
+    interopClient: tracing('../interop-programs/client.js'),
     negativeClient: tracing('./programs/negative-client.js'),
   },
 }

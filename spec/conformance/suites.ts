@@ -1,6 +1,7 @@
 // All suites, in the order of their running.
 import type { Suite } from './suite.ts'
 import { connectClient, connectServer } from './suites/connect.ts'
+import { grpcGo } from './suites/grpc-go.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
 import { negative } from './suites/negative.ts'
@@ -11,6 +12,7 @@ export const SUITES: readonly Suite[] = [
   h2specd,
   connectServer,
   connectClient,
+  grpcGo,
   negative,
   vectors,
 ]
