@@ -53,14 +53,23 @@ const nghttp2: Subject = {
   },
 }
 
+const grpcGoServer: ServerProgram = {
+  needsPort: true,
+  command: async ({ port, tls }, progress) => ({
+    file: await goTool('interop-server', progress),
+    args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
+  }),
+}
+
 const grpcGo: Subject = {
   name: 'grpc-go',
   roles: {
-    h2Server: {
-      needsPort: true,
-      command: async ({ port, tls }, progress) => ({
-        file: await goTool('interop-server', progress),
-        args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
+    h2Server: grpcGoServer,
+    interopServer: grpcGoServer,
+    interopClient: {
+      command: async (_, progress) => ({
+        file: await goTool('interop-client', progress),
+        args: [],
       }),
     },
   },
