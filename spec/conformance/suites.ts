@@ -1,7 +1,9 @@
 // All suites, in the order of their running.
 import type { Suite } from './suite.ts'
+import { connectNode } from './suites/connect-node.ts'
+import { grpcJs } from './suites/grpc-js.ts'
 import { grpcPython } from './suites/grpc-python.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcPython]
+export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcPython, grpcJs, connectNode]

@@ -16,11 +16,6 @@ export const grpcPython: Suite = interopSuite({
       ours: ['client_compressed_unary_noprobe', 'server_compressed_unary'],
     },
   ],
-  interopServer: {
-    command: async ({ port }, progress) => {
-      const { args, ...command } = await pythonProgram('server.py', progress)
-      return { ...command, args: [...args, `--port=${port}`] }
-    },
-  },
-  interopClient: { command: (_, progress) => pythonProgram('client.py', progress) },
+  server: (progress) => pythonProgram('server.py', progress),
+  client: (progress) => pythonProgram('client.py', progress),
 })

@@ -1,7 +1,7 @@
 // The interop tests of gRPC both ways: a foreign client on our server, our client on a foreign server.
 // Which peer it is, and how to get it, is said by the suite of that peer.
 import { type Command, outputOf } from '../process/child.ts'
-import type { Roles, Suite } from '../suite.ts'
+import type { ServerProgram, Suite } from '../suite.ts'
 import type { SuiteRun } from '../suite-run.ts'
 
 /** A case that counts as one, by the tests that each side's client runs for it. */
@@ -13,13 +13,17 @@ export interface InteropCase {
   readonly ours: readonly string[]
 }
 
-/** A stack that others wrote, with a program for each end. */
-export interface InteropPeer extends Pick<Roles, 'interopServer' | 'interopClient'> {
+/** A stack that others wrote, with a program for each end that is made when it is not there. */
+export interface InteropPeer {
   readonly name: string
   /** One line for `--help`. */
   readonly summary: string
   readonly versions: () => Promise<readonly string[]>
   readonly cases: readonly InteropCase[]
+  /** Takes `--port` as grpc-go's server does, and prints `127.0.0.1:PORT`. */
+  readonly server: (progress: (line: string) => void) => Promise<Command>
+  /** Takes `--server_host`, `--server_port` and `--test_case` as grpc-go's client does. */
+  readonly client: (progress: (line: string) => void) => Promise<Command>
 }
 
 const THEIR_CLIENT = 'their client'
@@ -47,6 +51,8 @@ export const UNCONDITIONAL: readonly InteropCase[] = [
 /** The suite of a peer. */
 export function interopSuite(peer: InteropPeer): Suite {
   const { name, summary, versions, cases } = peer
+  const servePeer: ServerProgram['command'] = async ({ port }, progress) =>
+    withArgs(await peer.server(progress), `--port=${port}`)
   return {
     name,
     summary,
@@ -55,11 +61,11 @@ export function interopSuite(peer: InteropPeer): Suite {
     peers: versions,
     async execute(run) {
       const ourServer = await run.serve('our server', run.role('interopServer'), false)
-      const theirClient = await run.client('their client', peer.interopClient)
+      const theirClient = await peer.client(run.progress)
       for (const { name, theirs } of cases) {
         await check(run, THEIR_CLIENT, name, theirClient, ourServer.port, theirs)
       }
-      const theirServer = await run.serve('their server', peer.interopServer, false)
+      const theirServer = await run.serve('their server', { command: servePeer }, false)
       const ourClient = await run.client('our client', run.role('interopClient'))
       for (const { name, ours } of cases) {
         await check(run, OUR_CLIENT, name, ourClient, theirServer.port, ours)
@@ -80,8 +86,11 @@ function check(
   const at = ['--server_host=127.0.0.1', `--server_port=${port}`]
   return run.check(group, name, async () => {
     for (const test of tests) {
-      const args = [...client.args, ...at, `--test_case=${test}`]
-      await outputOf({ ...client, args }, CASE_MS)
+      await outputOf(withArgs(client, ...at, `--test_case=${test}`), CASE_MS)
     }
   })
+}
+
+function withArgs(command: Command, ...more: string[]): Command {
+  return { ...command, args: [...command.args, ...more] }
 }
