@@ -5,5 +5,6 @@ import { grpcJs } from './suites/grpc-js.ts'
 import { grpcPython } from './suites/grpc-python.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
+import { tonic } from './suites/tonic.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcPython, grpcJs, connectNode]
+export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcPython, grpcJs, connectNode, tonic]
