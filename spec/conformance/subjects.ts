@@ -1,7 +1,7 @@
 // What can stand under test: framewright, and the stacks that it is compared with.
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { goTool } from './peers/go.ts'
+import { type GoTool, goTool } from './peers/go.ts'
 import { requireOnPath } from './peers/tool-missing.ts'
 import type { Command } from './process/child.ts'
 import type { ClientProgram, ServerProgram, Subject } from './suite.ts'
@@ -72,15 +72,23 @@ const grpcGo: Subject = {
         args: [],
       }),
     },
+    connectServer: { command: async (_, progress) => goProgram('connect-grpc-server', progress) },
+    connectClient: { command: async (_, progress) => goProgram('connect-grpc-client', progress) },
   },
+}
+
+async function goProgram(name: GoTool, progress: (line: string) => void): Promise<Command> {
+  return { file: await goTool(name, progress), args: [] }
 }
 
 /** Ours. */
 export const framewright: Subject = {
   name: 'framewright',
   roles: {
+    codecs: 'here',
     h2Server: serverScript('./programs/h2-server.js'),
     h2Client: tracing('./programs/h2-client.js'),
+    negativeClient: tracing('./programs/negative-client.js'),
   },
 }
 

@@ -5,6 +5,17 @@ import { grpcJs } from './suites/grpc-js.ts'
 import { grpcPython } from './suites/grpc-python.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
+import { negative } from './suites/negative.ts'
 import { tonic } from './suites/tonic.ts'
+import { vectors } from './suites/vectors.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcPython, grpcJs, connectNode, tonic]
+export const SUITES: readonly Suite[] = [
+  h2spec,
+  h2specd,
+  grpcPython,
+  grpcJs,
+  connectNode,
+  tonic,
+  negative,
+  vectors,
+]

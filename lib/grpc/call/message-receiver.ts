@@ -21,7 +21,7 @@ export interface MessageReceiverOwner<T> {
   /** `wireBytes` is what the message took of the flow-control window, prefix included. */
   onMessage(message: T, wireBytes: number, messageBytes: number): void
   /** A message of `missingBytes` more is under way. */
-  onPartialMessage(lengthBytes: number, missingBytes: number): void
+  onPartialMessage(missingBytes: number): void
   /** All messages were told and the peer's half has ended. */
   onMessagesEnd(): void
   /** The octets are no messages, or too large; nothing follows. */
@@ -96,8 +96,8 @@ export class MessageReceiver<T> implements MessageHandler {
     this.running = false
   }
 
-  public onPartial(lengthBytes: number, missingBytes: number): void {
-    this.owner.onPartialMessage(lengthBytes, missingBytes)
+  public onPartial(missingBytes: number): void {
+    this.owner.onPartialMessage(missingBytes)
   }
 
   public onMessage(

@@ -174,15 +174,6 @@ export class MessageSender<T> {
     return !this.isFull
   }
 
-  /** {@link MessageSender.write}, with a promise of room for more. Rejects with RpcError. */
-  public send(message: T, options?: SendOptions): Promise<void> {
-    try {
-      return this.write(message, options) ? DONE : this.writable()
-    } catch (thrown) {
-      return Promise.reject(thrown)
-    }
-  }
-
   /** Resolves when more may be given, or nothing may be given any more. */
   public writable(): Promise<void> {
     if (!this.isFull || this.over) return DONE

@@ -152,7 +152,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     this.owner.onResponse(message, wireBytes, messageBytes)
   }
 
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
+  public onPartialMessage(missingBytes: number): void {
     if (this.owner.awaitsResponse) this.stream?.expect(missingBytes)
   }
 

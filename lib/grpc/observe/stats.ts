@@ -38,7 +38,8 @@ export interface ConnEvent {
 
 /**
  * Hears of everything, inline: it must not block. What it throws is reported to the logger and
- * changes nothing.
+ * changes nothing. As in grpc-go, a request for an unknown method has an `inHeader` and an
+ * `outTrailer` only, and one that is no gRPC request no event.
  */
 export interface StatsHandler {
   handleRpc?(tag: RpcTag, event: RpcEvent): void

@@ -21,6 +21,9 @@ import {
 import { Code } from '../../base/status.ts'
 import { RpcError } from './rpc-error.ts'
 
+/** Messages shorter than this go as they are unless an option says otherwise. */
+export const DEFAULT_MIN_COMPRESS_BYTES = 1024
+
 /** One message encoding. */
 export interface Compressor {
   /** The name in grpc-encoding, in lower case. */

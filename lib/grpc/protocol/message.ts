@@ -26,8 +26,8 @@ export interface MessageHandler {
    * `push` returns, or *owned* memory that nothing else refers to when `owned`.
    */
   onMessage(buf: Buffer, start: number, end: number, compressed: boolean, owned: boolean): void
-  /** A message of `lengthBytes` has begun and `missingBytes` of it are still to come. Once a message. */
-  onPartial(lengthBytes: number, missingBytes: number): void
+  /** A message has begun and `missingBytes` of it are still to come. Once a message. */
+  onPartial(missingBytes: number): void
 }
 
 /**
@@ -78,7 +78,7 @@ export class MessageAssembler {
           this.stop()
           return fault
         }
-        if (pos + this.length > end) this.handler.onPartial(this.length, pos + this.length - end)
+        if (pos + this.length > end) this.handler.onPartial(pos + this.length - end)
         if (this.stopped) return undefined
       }
       pos = this.takeBody(buf, pos, end)

@@ -1,11 +1,10 @@
 // The receiving half of a call at a server: from DATA to the one request, or to a stream of them.
 // What happens with them is ServerCall's business.
-
-import { Code } from '../../base/status.ts'
 import type { Stream } from '../../transport/index.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import type { RpcObserver } from '../observe/rpc-observer.ts'
+import { cardinality } from '../protocol/cardinality.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
 import { type MethodDefinition, streamsRequests } from '../protocol/method.ts'
@@ -117,7 +116,7 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     }
   }
 
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
+  public onPartialMessage(missingBytes: number): void {
     if (this.queue === undefined || this.queue.isAwaited) this.stream.expect(missingBytes)
   }
 
@@ -163,10 +162,4 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     }
     this.onMessage(message, PREFIX_BYTES + end - start, end - start)
   }
-}
-
-function cardinality(what: string, path: string): RpcError {
-  return new RpcError(Code.Unimplemented, `${what} for ${path}, want exactly one`, {
-    token: 'cardinality',
-  })
 }
