@@ -37,6 +37,7 @@ export {
   deflateCompressor,
   gzipCompressor,
 } from './protocol/compression.ts'
+export { type LoadReport, loadReportOf } from './protocol/load-report.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
 export {
   bidi,
@@ -76,6 +77,21 @@ export {
   loadHealthService,
   type ServingStatus,
 } from './services/health.ts'
+export {
+  CallMetricsRecorder,
+  type LoadMetric,
+  ServerMetricsRecorder,
+} from './services/load-metrics.ts'
+export {
+  addOpenRca,
+  callMetrics,
+  callMetricsInterceptor,
+  type LoadReportRequest,
+  OpenRca,
+  type OpenRcaOptions,
+  type WatchLoadReportsOptions,
+  watchLoadReports,
+} from './services/orca.ts'
 export {
   addReflection,
   loadReflectionService,

@@ -66,12 +66,7 @@ const grpcGo: Subject = {
   roles: {
     h2Server: grpcGoServer,
     interopServer: grpcGoServer,
-    interopClient: {
-      command: async (_, progress) => ({
-        file: await goTool('interop-client', progress),
-        args: [],
-      }),
-    },
+    interopClient: { command: async (_, progress) => goProgram('interop-client', progress) },
     connectServer: { command: async (_, progress) => goProgram('connect-grpc-server', progress) },
     connectClient: { command: async (_, progress) => goProgram('connect-grpc-client', progress) },
   },
@@ -88,6 +83,16 @@ export const framewright: Subject = {
     codecs: 'here',
     h2Server: serverScript('./programs/h2-server.js'),
     h2Client: tracing('./programs/h2-client.js'),
+    interopServer: {
+      command: async ({ port, tls, traceFile }) =>
+        script(
+          '../interop-programs/server.js',
+          `--port=${port}`,
+          `--use_tls=${tls}`,
+          `--trace=${traceFile}`,
+        ),
+    },
+    interopClient: tracing('../interop-programs/client.js'),
     negativeClient: tracing('./programs/negative-client.js'),
   },
 }

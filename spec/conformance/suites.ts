@@ -1,6 +1,7 @@
 // All suites, in the order of their running.
 import type { Suite } from './suite.ts'
 import { connectNode } from './suites/connect-node.ts'
+import { grpcGo } from './suites/grpc-go.ts'
 import { grpcJs } from './suites/grpc-js.ts'
 import { grpcPython } from './suites/grpc-python.ts'
 import { h2spec } from './suites/h2spec.ts'
@@ -12,6 +13,7 @@ import { vectors } from './suites/vectors.ts'
 export const SUITES: readonly Suite[] = [
   h2spec,
   h2specd,
+  grpcGo,
   grpcPython,
   grpcJs,
   connectNode,

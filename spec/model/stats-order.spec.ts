@@ -61,11 +61,11 @@ t.test('a unary call', async (t) => {
   t.match([...client.tags][0], { side: 'client', method: { path: '/spec.Echo/Unary' } })
   t.match(
     client.events.find(({ kind }) => kind === 'outPayload'),
-    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18 },
+    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18, compressed: false },
   )
   t.match(
     server.events.find(({ kind }) => kind === 'inPayload'),
-    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18 },
+    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18, compressed: false },
   )
   t.match(client.events.at(-1), { kind: 'end', status: { code: 0 } })
   t.match(
@@ -152,11 +152,13 @@ t.test('a request that no handler gets: as grpc-go tells of it', async (t) => {
 })
 
 t.test('compression shows in what the wire took', async (t) => {
-  const { bench, server } = observed()
+  const { bench, client, server } = observed()
   const text = 'x'.repeat(5000)
   await bench.run(bench.client.unary({ text }, { compression: 'gzip' }))
   const incoming = server.events.find(({ kind }) => kind === 'inPayload')
-  t.match(incoming, { messageBytes: 5011 })
+  const outgoing = client.events.find(({ kind }) => kind === 'outPayload')
+  t.match(incoming, { messageBytes: 5011, compressed: true })
+  t.match(outgoing, { messageBytes: 5011, compressed: true })
   t.ok(incoming?.kind === 'inPayload' && incoming.wireBytes < 200)
   await bench.assertQuiet(t)
 })

@@ -201,14 +201,19 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     if (onHeaders !== undefined) this.tell(onHeaders, Metadata.fromFields(fields))
   }
 
-  public onResponse(message: Res, wireBytes: number, messageBytes: number): void {
+  public onResponse(
+    message: Res,
+    wireBytes: number,
+    messageBytes: number,
+    compressed: boolean,
+  ): void {
     if (this.isOver) return
     if (!this.streamsResponses && this.hasResponse) {
       this.abort(cardinality('more than one response', this.path).toStatus())
       return
     }
     this.hasResponse = true
-    this.observer?.received(message, messageBytes, wireBytes)
+    this.observer?.received(message, messageBytes, wireBytes, compressed)
     this.sink.onResponse(message, wireBytes)
   }
 
@@ -424,8 +429,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   /** The observer changes with the attempt; nobody is told when there can be none. */
   private onSent(): OnSent<Req> | undefined {
     if (this.channel.stats === undefined) return undefined
-    return (message, messageBytes, wireBytes) =>
-      this.observer?.sent(message, messageBytes, wireBytes)
+    return (message, messageBytes, wireBytes, compressed) =>
+      this.observer?.sent(message, messageBytes, wireBytes, compressed)
   }
 
   private tell(listener: (metadata: Metadata) => void, metadata: Metadata): void {

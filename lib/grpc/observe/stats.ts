@@ -27,6 +27,8 @@ export interface PayloadEvent {
   readonly message: unknown
   readonly messageBytes: number
   readonly wireBytes: number
+  /** Whether the flag in the message's prefix says so. */
+  readonly compressed: boolean
 }
 
 /** An event of a connection. */

@@ -192,6 +192,11 @@ export function putPrefix(buf: Buffer, at: number, compressed: boolean, lengthBy
   buf[at + 4] = lengthBytes
 }
 
+/** What the prefix at `buf[at…]` says of its message. */
+export function isCompressed(buf: Buffer, at = 0): boolean {
+  return buf[at] === 1
+}
+
 /**
  * Appends the prefix and the encoded, uncompressed message to `out` and returns the message's
  * length. On a throw `out` is as it was: RpcError INTERNAL when the codec refuses the value,

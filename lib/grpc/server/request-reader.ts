@@ -104,8 +104,13 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     return this.queue?.isEmpty === false
   }
 
-  public onMessage(message: unknown, wireBytes: number, messageBytes: number): void {
-    this.observer?.received(message, messageBytes, wireBytes)
+  public onMessage(
+    message: unknown,
+    wireBytes: number,
+    messageBytes: number,
+    compressed: boolean,
+  ): void {
+    this.observer?.received(message, messageBytes, wireBytes, compressed)
     if (this.queue !== undefined) {
       this.queue.push(message, wireBytes)
     } else if (this.hasRequest) {
@@ -160,6 +165,6 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
       this.owner.onRequestFault(RpcError.from(thrown))
       return
     }
-    this.onMessage(message, PREFIX_BYTES + end - start, end - start)
+    this.onMessage(message, PREFIX_BYTES + end - start, end - start, false)
   }
 }

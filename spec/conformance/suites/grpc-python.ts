@@ -2,7 +2,7 @@
 // message came compressed, so its server is asked without the probe; its client does probe ours.
 import { pythonProgram, pythonVersion } from '../peers/python.ts'
 import type { Suite } from '../suite.ts'
-import { interopSuite, UNCONDITIONAL } from './interop.ts'
+import { interopSuite, programs, UNCONDITIONAL } from './interop.ts'
 
 export const grpcPython: Suite = interopSuite({
   name: 'grpc-python',
@@ -16,6 +16,8 @@ export const grpcPython: Suite = interopSuite({
       ours: ['client_compressed_unary_noprobe', 'server_compressed_unary'],
     },
   ],
-  server: (progress) => pythonProgram('server.py', progress),
-  client: (progress) => pythonProgram('client.py', progress),
+  ...programs(
+    (progress) => pythonProgram('server.py', progress),
+    (progress) => pythonProgram('client.py', progress),
+  ),
 })

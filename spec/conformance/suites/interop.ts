@@ -1,34 +1,43 @@
 // The interop tests of gRPC both ways: a foreign client on our server, our client on a foreign server.
 // Which peer it is, and how to get it, is said by the suite of that peer.
 import { type Command, outputOf } from '../process/child.ts'
-import type { ServerProgram, Suite } from '../suite.ts'
+import type { Roles, Suite } from '../suite.ts'
 import type { SuiteRun } from '../suite-run.ts'
 
 /** A case that counts as one, by the tests that each side's client runs for it. */
 export interface InteropCase {
   readonly name: string
-  /** What the foreign client runs. */
+  /** What the foreign client runs; a client that runs nothing has no such case. */
   readonly theirs: readonly string[]
   /** What our client runs. */
   readonly ours: readonly string[]
+  /** Flags of the foreign client for this case. */
+  readonly theirFlags?: readonly string[]
+  /** Flags of both clients for this case. */
+  readonly flags?: readonly string[]
+  /** Default 20 s for each test. */
+  readonly withinMs?: number
 }
 
-/** A stack that others wrote, with a program for each end that is made when it is not there. */
-export interface InteropPeer {
+/** A stack that others wrote, with a program for each end. */
+export interface InteropPeer extends Pick<Roles, 'interopServer' | 'interopClient'> {
   readonly name: string
   /** One line for `--help`. */
   readonly summary: string
   readonly versions: () => Promise<readonly string[]>
   readonly cases: readonly InteropCase[]
-  /** Takes `--port` as grpc-go's server does, and prints `127.0.0.1:PORT`. */
-  readonly server: (progress: (line: string) => void) => Promise<Command>
-  /** Takes `--server_host`, `--server_port` and `--test_case` as grpc-go's client does. */
-  readonly client: (progress: (line: string) => void) => Promise<Command>
+  /** Also over TLS, with the test certificates of the gRPC project. Default false. */
+  readonly tls?: boolean
 }
 
 const THEIR_CLIENT = 'their client'
 const OUR_CLIENT = 'our client'
 const CASE_MS = 20_000
+const TLS_FLAGS = [
+  '--use_tls=true',
+  '--use_test_ca=true',
+  '--server_host_override=foo.test.google.fr',
+]
 
 /** Those that every stack has. */
 export const UNCONDITIONAL: readonly InteropCase[] = [
@@ -48,29 +57,77 @@ export const UNCONDITIONAL: readonly InteropCase[] = [
   'unimplemented_service',
 ].map((name) => ({ name, theirs: [name], ours: [name] }))
 
+/** One client on one server, in clear text or over TLS. */
+interface Pair {
+  readonly group: string
+  readonly isOurs: boolean
+  readonly tls: boolean
+}
+
+type Make = (progress: (line: string) => void) => Promise<Command>
+
+/** Both ends by programs with the flags of grpc-go's; the server prints `127.0.0.1:PORT`. */
+export function programs(
+  server: Make,
+  client: Make,
+): Pick<InteropPeer, 'interopServer' | 'interopClient'> {
+  return {
+    interopServer: {
+      command: async ({ port }, progress) => {
+        const { args, ...command } = await server(progress)
+        return { ...command, args: [...args, `--port=${port}`] }
+      },
+    },
+    interopClient: { command: (_, progress) => client(progress) },
+  }
+}
+
 /** The suite of a peer. */
 export function interopSuite(peer: InteropPeer): Suite {
   const { name, summary, versions, cases } = peer
-  const servePeer: ServerProgram['command'] = async ({ port }, progress) =>
-    withArgs(await peer.server(progress), `--port=${port}`)
+  const pairs = pairsOf(peer)
   return {
     name,
     summary,
     roles: ['interopServer', 'interopClient'],
-    groups: () => [THEIR_CLIENT, OUR_CLIENT].map((group) => ({ name: group, cases: cases.length })),
+    groups: () =>
+      pairs.map((pair) => ({
+        name: pair.group,
+        cases: cases.filter((each) => testsOf(each, pair).length > 0).length,
+      })),
     peers: versions,
     async execute(run) {
-      const ourServer = await run.serve('our server', run.role('interopServer'), false)
-      const theirClient = await peer.client(run.progress)
-      for (const { name, theirs } of cases) {
-        await check(run, THEIR_CLIENT, name, theirClient, ourServer.port, theirs)
-      }
-      const theirServer = await run.serve('their server', { command: servePeer }, false)
-      const ourClient = await run.client('our client', run.role('interopClient'))
-      for (const { name, ours } of cases) {
-        await check(run, OUR_CLIENT, name, ourClient, theirServer.port, ours)
-      }
+      for (const pair of pairs) await runPair(run, peer, pair)
     },
+  }
+}
+
+function pairsOf({ tls = false }: InteropPeer): readonly Pair[] {
+  return (tls ? [false, true] : [false]).flatMap((overTls) =>
+    [THEIR_CLIENT, OUR_CLIENT].map((client) => ({
+      group: overTls ? `${client}, TLS` : client,
+      isOurs: client === OUR_CLIENT,
+      tls: overTls,
+    })),
+  )
+}
+
+function testsOf({ ours, theirs }: InteropCase, { isOurs }: Pair): readonly string[] {
+  return isOurs ? ours : theirs
+}
+
+async function runPair(run: SuiteRun, peer: InteropPeer, pair: Pair): Promise<void> {
+  const { group, isOurs, tls } = pair
+  const serverProgram = isOurs ? peer.interopServer : run.role('interopServer')
+  const clientProgram = isOurs ? run.role('interopClient') : peer.interopClient
+  const { port } = await run.serve(`server of ${group}`, serverProgram, tls)
+  const { args, ...client } = await run.client(group, clientProgram)
+  const at = ['--server_host=127.0.0.1', `--server_port=${port}`, ...(tls ? TLS_FLAGS : [])]
+  for (const each of peer.cases) {
+    const tests = testsOf(each, pair)
+    if (tests.length === 0) continue
+    const flags = [...(each.flags ?? []), ...((isOurs ? undefined : each.theirFlags) ?? [])]
+    await check(run, group, each, tests, { ...client, args: [...args, ...at, ...flags] })
   }
 }
 
@@ -78,19 +135,14 @@ export function interopSuite(peer: InteropPeer): Suite {
 function check(
   run: SuiteRun,
   group: string,
-  name: string,
-  client: Command,
-  port: number,
+  { name, withinMs = CASE_MS }: InteropCase,
   tests: readonly string[],
+  client: Command,
 ): Promise<void> {
-  const at = ['--server_host=127.0.0.1', `--server_port=${port}`]
-  return run.check(group, name, async () => {
+  const runTests = async (): Promise<void> => {
     for (const test of tests) {
-      await outputOf(withArgs(client, ...at, `--test_case=${test}`), CASE_MS)
+      await outputOf({ ...client, args: [...client.args, `--test_case=${test}`] }, withinMs)
     }
-  })
-}
-
-function withArgs(command: Command, ...more: string[]): Command {
-  return { ...command, args: [...command.args, ...more] }
+  }
+  return run.check(group, name, runTests, withinMs * tests.length)
 }
