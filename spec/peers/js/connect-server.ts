@@ -1,4 +1,4 @@
-// Serves grpc.testing.TestService on @connectrpc/connect-node, as gRPC's interop descriptions have it.
+// Serves grpc.testing.TestService on @connectrpc/connect-node, as far as interop cases need it.
 // connect-server.js --port=N prints `listening on 127.0.0.1:PORT`.
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -43,8 +43,8 @@ const testService = {
     return { aggregatedPayloadSize }
   },
 
-  streamingOutputCall(request: OutputRequest): AsyncIterable<PayloadResponse> {
-    return responsesTo(request)
+  async *streamingOutputCall(request: OutputRequest): AsyncIterable<PayloadResponse> {
+    yield* responsesTo(request)
   },
 
   async *fullDuplexCall(

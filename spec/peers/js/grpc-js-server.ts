@@ -1,4 +1,4 @@
-// Serves grpc.testing.TestService on @grpc/grpc-js, as gRPC's interop descriptions have it.
+// Serves grpc.testing.TestService on @grpc/grpc-js, as far as interop cases need it.
 // grpc-js-server.js --port=N prints `listening on 127.0.0.1:PORT`.
 import { promisify } from 'node:util'
 import {
@@ -33,37 +33,33 @@ const unaryCall: handleUnaryCall<SimpleRequest, PayloadResponse> = (call, respon
   else respond(null, { payload: payload(responseSize) }, trailers)
 }
 
-const streamingInputCall: handleClientStreamingCall<InputRequest, InputResponse> = async (
+const streamingInputCall: handleClientStreamingCall<InputRequest, InputResponse> = (
   call,
   respond,
 ) => {
   let aggregatedPayloadSize = 0
-  for await (const { payload } of call as AsyncIterable<InputRequest>) {
+  call.on('data', ({ payload }: InputRequest) => {
     aggregatedPayloadSize += payload?.body?.length ?? 0
-  }
-  respond(null, { aggregatedPayloadSize })
+  })
+  call.on('end', () => respond(null, { aggregatedPayloadSize }))
 }
 
-const streamingOutputCall: handleServerStreamingCall<OutputRequest, PayloadResponse> = async (
-  call,
-) => {
-  for await (const response of responsesTo(call.request)) call.write(response)
+const streamingOutputCall: handleServerStreamingCall<OutputRequest, PayloadResponse> = (call) => {
+  for (const response of responsesTo(call.request)) call.write(response)
   call.end()
 }
 
-const fullDuplexCall: handleBidiStreamingCall<OutputRequest, PayloadResponse> = async (call) => {
+const fullDuplexCall: handleBidiStreamingCall<OutputRequest, PayloadResponse> = (call) => {
   const trailers = echo(call)
-  // The end of the requests is not that of the responses, so it must not destroy the stream.
-  const requests: AsyncIterable<OutputRequest> = call.iterator({ destroyOnReturn: false })
-  for await (const request of requests) {
+  call.on('data', (request: OutputRequest) => {
     const { responseStatus } = request
     if (responseStatus) {
       call.emit('error', { code: responseStatus.code, details: responseStatus.message })
-      return
+    } else {
+      for (const response of responsesTo(request)) call.write(response)
     }
-    for await (const response of responsesTo(request)) call.write(response)
-  }
-  call.end(trailers)
+  })
+  call.on('end', () => call.end(trailers))
 }
 
 /** Sends the headers that are asked for; gives the trailers. */

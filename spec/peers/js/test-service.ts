@@ -36,7 +36,6 @@ export interface InputResponse {
 
 export interface ResponseParameters {
   readonly size: number
-  readonly intervalUs?: number
 }
 
 export interface OutputRequest {
@@ -77,12 +76,9 @@ export function outputRequest(requestSize: number, responseSize: number): Output
   return { payload: payload(requestSize), responseParameters: [{ size: responseSize }] }
 }
 
-/** What is asked for, with the delays that are asked for. */
-export async function* responsesTo(request: OutputRequest): AsyncGenerator<PayloadResponse> {
-  for (const { size, intervalUs = 0 } of request.responseParameters ?? []) {
-    if (intervalUs > 0) await new Promise((resolve) => setTimeout(resolve, intervalUs / 1000))
-    yield { payload: payload(size) }
-  }
+/** What is asked for; intervals are left out, no case here has any. */
+export function responsesTo({ responseParameters = [] }: OutputRequest): PayloadResponse[] {
+  return responseParameters.map(({ size }) => ({ payload: payload(size) }))
 }
 
 /** `got` is `want`, deeply. */

@@ -1,10 +1,9 @@
-"""Serves grpc.testing.TestService on grpcio, as gRPC's interop descriptions have it.
+"""Serves grpc.testing.TestService on grpcio, as far as interop cases need it.
 
 server.py --port=N; 0: the system chooses. Prints `listening on 127.0.0.1:PORT`.
 """
 
 import argparse
-import time
 from concurrent import futures
 
 import grpc
@@ -58,7 +57,6 @@ def abort_if_asked(request, context):
 
 def responses(request):
     for wanted in request.response_parameters:
-        time.sleep(wanted.interval_us / 1e6)
         yield messages_pb2.StreamingOutputCallResponse(payload=payload(wanted.size))
 
 

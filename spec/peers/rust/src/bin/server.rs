@@ -1,7 +1,5 @@
-//! Serves grpc.testing.TestService on tonic, as gRPC's interop descriptions have it.
+//! Serves grpc.testing.TestService on tonic, as far as interop cases need it.
 //! `server --port=N` prints `listening on 127.0.0.1:PORT`.
-
-use std::time::Duration;
 
 use async_stream::try_stream;
 use axum::middleware::{Next, from_fn};
@@ -56,7 +54,7 @@ impl TestService for Server {
         let request = request.into_inner();
         Ok(Response::new(Box::pin(try_stream! {
             for wanted in request.response_parameters {
-                yield response_to(wanted).await;
+                yield response_to(wanted);
             }
         })))
     }
@@ -70,7 +68,7 @@ impl TestService for Server {
             while let Some(request) = requests.message().await? {
                 fail_if_asked(request.response_status)?;
                 for wanted in request.response_parameters {
-                    yield response_to(wanted).await;
+                    yield response_to(wanted);
                 }
             }
         })))
@@ -84,8 +82,7 @@ fn fail_if_asked(wanted: Option<EchoStatus>) -> Result<(), Status> {
     }
 }
 
-async fn response_to(wanted: ResponseParameters) -> StreamingOutputCallResponse {
-    tokio::time::sleep(Duration::from_micros(wanted.interval_us as u64)).await;
+fn response_to(wanted: ResponseParameters) -> StreamingOutputCallResponse {
     StreamingOutputCallResponse {
         payload: Some(payload(wanted.size as usize)),
     }
