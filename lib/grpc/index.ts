@@ -1,3 +1,4 @@
+export { ByteSink } from '../base/byte-sink.ts'
 export { Code, codeName, type Status } from '../base/status.ts'
 export type {
   CallContext,
@@ -33,9 +34,11 @@ export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
 export {
   brotliCompressor,
   type Compressor,
+  CompressorUnavailable,
   DecompressedTooLarge,
   deflateCompressor,
   gzipCompressor,
+  zstdCompressor,
 } from './protocol/compression.ts'
 export { type LoadReport, loadReportOf } from './protocol/load-report.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'

@@ -83,6 +83,8 @@ export const framewright: Subject = {
     codecs: 'here',
     h2Server: serverScript('./programs/h2-server.js'),
     h2Client: tracing('./programs/h2-client.js'),
+    connectServer: tracing('./programs/connect-server.js'),
+    connectClient: tracing('./programs/connect-client.js'),
     interopServer: {
       command: async ({ port, tls, traceFile }) =>
         script(

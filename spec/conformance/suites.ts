@@ -1,5 +1,6 @@
 // All suites, in the order of their running.
 import type { Suite } from './suite.ts'
+import { connectClient, connectServer } from './suites/connect.ts'
 import { connectNode } from './suites/connect-node.ts'
 import { grpcGo } from './suites/grpc-go.ts'
 import { grpcJs } from './suites/grpc-js.ts'
@@ -13,6 +14,8 @@ import { vectors } from './suites/vectors.ts'
 export const SUITES: readonly Suite[] = [
   h2spec,
   h2specd,
+  connectServer,
+  connectClient,
   grpcGo,
   grpcPython,
   grpcJs,

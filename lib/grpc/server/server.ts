@@ -66,7 +66,7 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly compression?: string
   /** Responses shorter than this go uncompressed. Default 1,024. */
   readonly minCompressBytes?: number
-  /** The encodings that are spoken. Default: gzip, deflate, br. */
+  /** The encodings that are spoken. Default: gzip, deflate, br; `zstdCompressor()` makes another. */
   readonly compressors?: readonly Compressor[]
   /** Tells clients the text of errors that are no RpcError. Default false. */
   readonly exposeHandlerErrors?: boolean
