@@ -1,8 +1,8 @@
 // What can stand under test: framewright, and the stacks that it is compared with.
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { debianTool } from './peers/debian.ts'
 import { goTool } from './peers/go.ts'
-import { requireOnPath } from './peers/tool-missing.ts'
 import type { Command } from './process/child.ts'
 import type { ClientProgram, ServerProgram, Subject } from './suite.ts'
 
@@ -34,8 +34,8 @@ const nghttp2: Subject = {
   roles: {
     h2Server: {
       needsPort: true,
-      command: async ({ port, tls }) => ({
-        file: requireOnPath('nghttpd', 'apt-get install --no-install-recommends nghttp2-server'),
+      command: async ({ port, tls }, progress) => ({
+        ...(await debianTool('nghttpd', progress)),
         args: [
           ...['-a', '127.0.0.1', '-d', 'spec/conformance/www'],
           ...(tls
@@ -44,23 +44,27 @@ const nghttp2: Subject = {
         ],
       }),
     },
-    h2Client: {
-      command: async () => ({
-        file: requireOnPath('nghttp', 'apt-get install --no-install-recommends nghttp2-client'),
-        args: [],
-      }),
-    },
+    h2Client: { command: (_, progress) => debianTool('nghttp', progress) },
   },
+}
+
+const grpcGoServer: ServerProgram = {
+  needsPort: true,
+  command: async ({ port, tls }, progress) => ({
+    file: await goTool('interop-server', progress),
+    args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
+  }),
 }
 
 const grpcGo: Subject = {
   name: 'grpc-go',
   roles: {
-    h2Server: {
-      needsPort: true,
-      command: async ({ port, tls }, progress) => ({
-        file: await goTool('interop-server', progress),
-        args: ['-port', String(port), ...(tls ? ['-use_tls'] : [])],
+    h2Server: grpcGoServer,
+    interopServer: grpcGoServer,
+    interopClient: {
+      command: async (_, progress) => ({
+        file: await goTool('interop-client', progress),
+        args: [],
       }),
     },
   },
