@@ -21,7 +21,7 @@ const NGHTTP2 = '1.52.0'
 const NGHTTP2_LIBRARIES = ['libnghttp2-14', 'libev4', 'libjemalloc2']
 
 /** One of the programs. */
-export type DebianTool = 'nginx' | 'haproxy' | 'nghttpx' | 'nghttpd' | 'nghttp'
+export type DebianTool = 'nginx' | 'haproxy' | 'nghttpx' | 'nghttpd' | 'nghttp' | 'etcd'
 
 /** Those of Debian 12. */
 const PROGRAMS: Readonly<Record<DebianTool, DebianProgram>> = {
@@ -55,6 +55,7 @@ const PROGRAMS: Readonly<Record<DebianTool, DebianProgram>> = {
     file: 'usr/bin/nghttp',
     libraries: [...NGHTTP2_LIBRARIES, 'libjansson4', 'libxml2', 'libicu72'],
   },
+  etcd: { package: 'etcd-server', version: '3.4.23', file: 'usr/bin/etcd', libraries: [] },
 }
 
 const FETCH_MS = 5 * 60_000
