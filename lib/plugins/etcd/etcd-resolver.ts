@@ -11,8 +11,7 @@ import type {
 } from '../../naming/index.ts'
 import { EndpointWatch } from './endpoint-watch.ts'
 import { checkedEndpoints, type EtcdOptions } from './etcd-options.ts'
-import type { EtcdSession } from './etcd-session.ts'
-import { SessionLoop, type SessionOwner } from './session-loop.ts'
+import { SessionLoop } from './session-loop.ts'
 
 /**
  * A builder for scheme `etcd`, for the channel option `resolvers` or `registerResolver`. Endpoints of
@@ -36,7 +35,7 @@ function serviceOf({ endpoint, text }: Target): string {
   throw new Error(`etcd_target: got ${text}, want etcd:///service or etcd://host:port/service`)
 }
 
-class EtcdResolver implements Resolver, SessionOwner {
+class EtcdResolver implements Resolver {
   private readonly cc: ResolverClientConn
   private readonly watch: EndpointWatch
   private readonly sessions: SessionLoop
@@ -55,7 +54,17 @@ class EtcdResolver implements Resolver, SessionOwner {
       this.synced(isChanged),
     )
     const sessionOptions = backoff === undefined ? options : { backoff, ...options }
-    this.sessions = new SessionLoop(endpoints, sessionOptions, { clock, random }, this)
+    this.sessions = new SessionLoop(
+      endpoints,
+      sessionOptions,
+      { clock, random },
+      {
+        // The channel does, while calls wait for it.
+        holdsProcess: false,
+        useSession: (session, worked) => this.watch.follow(session, worked),
+        sessionsFailed: (status) => this.failed(status),
+      },
+    )
   }
 
   /** Not needed: etcd tells of each change, and lost sessions are taken up anyway. */
@@ -65,11 +74,7 @@ class EtcdResolver implements Resolver, SessionOwner {
     this.sessions.close()
   }
 
-  public useSession(session: EtcdSession, worked: () => void): Promise<never> {
-    return this.watch.follow(session, worked)
-  }
-
-  public sessionsFailed(status: Status): void {
+  private failed(status: Status): void {
     this.isTold = false
     this.cc.reportError(status)
   }

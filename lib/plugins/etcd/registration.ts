@@ -14,7 +14,7 @@ import { RpcError } from '../../grpc/index.ts'
 import { decodeEndpoint, encodeEndpoint } from './endpoint-value.ts'
 import { checkedEndpoints, type EtcdEnvironment, type EtcdOptions } from './etcd-options.ts'
 import { type EtcdSession, withSession } from './etcd-session.ts'
-import { etcdStatus, SessionLoop, type SessionOwner } from './session-loop.ts'
+import { etcdStatus, SessionLoop } from './session-loop.ts'
 
 /** What is registered, where, and who hears of it. */
 export interface RegistrationOptions extends EtcdOptions {
@@ -56,7 +56,7 @@ interface Lease {
 const DEFAULT_TTL_SECONDS = 10
 
 /** See above. Begins at once; throws when the options make no sense. */
-export class Registration implements SessionOwner {
+export class Registration {
   private readonly options: RegistrationOptions
   private readonly endpoints: readonly string[]
   private readonly environment: EtcdEnvironment
@@ -85,7 +85,12 @@ export class Registration implements SessionOwner {
     this.environment = { clock, random }
     this.key = Buffer.from(`${service}/${address}`)
     this.value = Buffer.from(encodeEndpoint(address, metadata))
-    this.sessions = new SessionLoop(this.endpoints, options, this.environment, this)
+    this.sessions = new SessionLoop(this.endpoints, options, this.environment, {
+      // Like a listening server: until it is closed.
+      holdsProcess: true,
+      useSession: (session, worked) => this.keepRegistered(session, worked),
+      sessionsFailed: (status) => options.onError?.(status),
+    })
   }
 
   public get state(): RegistrationState {
@@ -114,9 +119,8 @@ export class Registration implements SessionOwner {
     await this.close()
   }
 
-  // ── SessionOwner
-
-  public async useSession(session: EtcdSession, worked: () => void): Promise<never> {
+  /** Until the session fails. */
+  private async keepRegistered(session: EtcdSession, worked: () => void): Promise<never> {
     const { clock } = this.environment
     const call = session.openKeepAlive()
     const responses = call[Symbol.asyncIterator]()
@@ -134,12 +138,6 @@ export class Registration implements SessionOwner {
       } else this.leaseLost(lease)
     }
   }
-
-  public sessionsFailed(status: Status): void {
-    this.options.onError?.(status)
-  }
-
-  // ── the lease
 
   /** Has the key stand under a lease, whatever an earlier session left. */
   private async register({ kv, leases }: EtcdSession): Promise<Lease> {

@@ -15,6 +15,8 @@ import { type EtcdSession, withSession } from './etcd-session.ts'
 
 /** What a loop of sessions tells its owner, and wants of it. */
 export interface SessionOwner {
+  /** Whether a wait for the next session keeps the process running. */
+  readonly holdsProcess: boolean
   /** Uses the session until it fails, by throwing. Calls `worked` once etcd has done what it should. */
   useSession(session: EtcdSession, worked: () => void): Promise<never>
   /** Each endpoint has failed in a row; `status` names the last one. The loop goes on. */
@@ -54,8 +56,12 @@ export class SessionLoop {
     const { signal } = this.closing
     while (!signal.aborted) {
       const waitMs = await this.runSession(signal)
-      if (waitMs > 0) await pause(this.environment.clock, waitMs, signal, false)
+      if (waitMs > 0) await this.pause(waitMs, signal)
     }
+  }
+
+  private pause(ms: number, signal: AbortSignal): Promise<void> {
+    return pause(this.environment.clock, ms, signal, this.owner.holdsProcess)
   }
 
   /** Gives how long to wait before the next one, ms. */

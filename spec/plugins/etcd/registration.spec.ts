@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import type { Timer } from '../../../lib/base/clock.ts'
 import { Code, RpcError } from '../../../lib/grpc/index.ts'
 import {
   Registration,
@@ -203,6 +204,32 @@ t.test('a user logs in; a refused token leads to another one', async (t) => {
   await bench.confirmed(3)
   t.strictSame(etcd.log.slice(4), ['keepAlive 101', 'authenticate root', 'keepAlive 101'])
   t.strictSame(bench.states, ['registered'])
+})
+
+t.test('waiting for an etcd that is away keeps the process running', async (t) => {
+  const etcd = await new FakeEtcd().start()
+  await etcd.stop()
+  const holds: boolean[] = []
+  class HoldClock extends FakeClock {
+    public override timer(delayMs: number, callback: () => void, keepAlive = true): Timer {
+      if (delayMs === 777) holds.push(keepAlive)
+      return super.timer(delayMs, callback)
+    }
+  }
+  const clock = new HoldClock()
+  const registration = new Registration(
+    {
+      endpoints: [etcd.endpoint],
+      service: 'svc',
+      address: 'a:1',
+      backoff: { baseMs: 777 },
+      onError: () => {},
+    },
+    { clock },
+  )
+  await until(() => holds.length === 1, 'the backoff')
+  t.strictSame(holds, [true])
+  await registration.close()
 })
 
 t.test('close before there is a lease revokes nothing; who waits hears of it', async (t) => {
