@@ -1,3 +1,4 @@
+export { ByteSink } from '../base/byte-sink.ts'
 export { Code, codeName, type Status } from '../base/status.ts'
 export type {
   CallContext,
@@ -33,10 +34,13 @@ export { bytesCodec, type Codec, jsonCodec } from './protocol/codec.ts'
 export {
   brotliCompressor,
   type Compressor,
+  CompressorUnavailable,
   DecompressedTooLarge,
   deflateCompressor,
   gzipCompressor,
+  zstdCompressor,
 } from './protocol/compression.ts'
+export { type LoadReport, loadReportOf } from './protocol/load-report.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
 export {
   bidi,
@@ -76,6 +80,21 @@ export {
   loadHealthService,
   type ServingStatus,
 } from './services/health.ts'
+export {
+  CallMetricsRecorder,
+  type LoadMetric,
+  ServerMetricsRecorder,
+} from './services/load-metrics.ts'
+export {
+  addOpenRca,
+  callMetrics,
+  callMetricsInterceptor,
+  type LoadReportRequest,
+  OpenRca,
+  type OpenRcaOptions,
+  type WatchLoadReportsOptions,
+  watchLoadReports,
+} from './services/orca.ts'
 export {
   addReflection,
   loadReflectionService,

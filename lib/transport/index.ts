@@ -1,5 +1,5 @@
 export { ErrorCode, errorCodeName } from '../frame/index.ts'
-export { type HeaderBlock, listBytes } from '../hpack/index.ts'
+export { FIELD_OVERHEAD_BYTES, type HeaderBlock, listBytes } from '../hpack/index.ts'
 export {
   ClientTransport,
   type ClientTransportListener,

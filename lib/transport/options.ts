@@ -1,4 +1,10 @@
 // Every knob of a connection with its default. SECURITY.md explains the limits.
+import {
+  DEFAULT_WINDOW_BYTES,
+  MAX_MAX_FRAME_SIZE,
+  MAX_WINDOW_BYTES,
+  MIN_MAX_FRAME_SIZE,
+} from '../frame/index.ts'
 
 /** Limits and windows of one connection, in either role. */
 export interface ConnectionOptions {
@@ -88,10 +94,10 @@ export type ResolvedConnectionOptions = Required<Omit<ConnectionOptions, 'keepal
 
 const DEFAULTS: ResolvedConnectionOptions = {
   maxConcurrentStreams: 100,
-  initialStreamWindowBytes: 65_535,
+  initialStreamWindowBytes: DEFAULT_WINDOW_BYTES,
   initialConnectionWindowBytes: 1024 * 1024,
   growWindows: true,
-  maxFrameBytes: 16_384,
+  maxFrameBytes: MIN_MAX_FRAME_SIZE,
   headerTableBytes: 4096,
   maxEncoderTableBytes: 4096,
   maxHeaderListBytes: 16 * 1024,
@@ -119,9 +125,9 @@ const DEFAULTS: ResolvedConnectionOptions = {
 /** Bounds that the wire or good sense sets, [least, most]. */
 const BOUNDS: Partial<Record<keyof ResolvedConnectionOptions, readonly [number, number]>> = {
   maxConcurrentStreams: [0, 0xffff_ffff],
-  initialStreamWindowBytes: [1024, 0x7fff_ffff],
-  initialConnectionWindowBytes: [65_535, 0x7fff_ffff],
-  maxFrameBytes: [16_384, 16_777_215],
+  initialStreamWindowBytes: [1024, MAX_WINDOW_BYTES],
+  initialConnectionWindowBytes: [DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES],
+  maxFrameBytes: [MIN_MAX_FRAME_SIZE, MAX_MAX_FRAME_SIZE],
   headerTableBytes: [0, 65_536],
   maxEncoderTableBytes: [0, 65_536],
   maxHeaderListBytes: [1, 1024 * 1024],

@@ -2,7 +2,7 @@
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { debianTool } from './peers/debian.ts'
-import { goTool } from './peers/go.ts'
+import { type GoTool, goTool } from './peers/go.ts'
 import type { Command } from './process/child.ts'
 import type { ClientProgram, ServerProgram, Subject } from './suite.ts'
 
@@ -61,21 +61,36 @@ const grpcGo: Subject = {
   roles: {
     h2Server: grpcGoServer,
     interopServer: grpcGoServer,
-    interopClient: {
-      command: async (_, progress) => ({
-        file: await goTool('interop-client', progress),
-        args: [],
-      }),
-    },
+    interopClient: { command: async (_, progress) => goProgram('interop-client', progress) },
+    connectServer: { command: async (_, progress) => goProgram('connect-grpc-server', progress) },
+    connectClient: { command: async (_, progress) => goProgram('connect-grpc-client', progress) },
   },
+}
+
+async function goProgram(name: GoTool, progress: (line: string) => void): Promise<Command> {
+  return { file: await goTool(name, progress), args: [] }
 }
 
 /** Ours. */
 export const framewright: Subject = {
   name: 'framewright',
   roles: {
+    codecs: 'here',
     h2Server: serverScript('./programs/h2-server.js'),
     h2Client: tracing('./programs/h2-client.js'),
+    connectServer: tracing('./programs/connect-server.js'),
+    connectClient: tracing('./programs/connect-client.js'),
+    interopServer: {
+      command: async ({ port, tls, traceFile }) =>
+        script(
+          '../interop-programs/server.js',
+          `--port=${port}`,
+          `--use_tls=${tls}`,
+          `--trace=${traceFile}`,
+        ),
+    },
+    interopClient: tracing('../interop-programs/client.js'),
+    negativeClient: tracing('./programs/negative-client.js'),
   },
 }
 

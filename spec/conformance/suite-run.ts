@@ -20,6 +20,8 @@ import { TraceFile } from './trace-file.ts'
 
 const READY_MS = 20_000
 const CASE_MS = 30_000
+/** Failures that are told of at once; all are in the result. */
+const MAX_TOLD = 20
 const ADDRESS_LINE = /127\.0\.0\.1:(\d+)/
 
 /** A server that accepts connections. */
@@ -40,6 +42,7 @@ export class SuiteRun {
   private readonly cases: CaseResult[] = []
   private readonly children: Child[] = []
   private readonly traces: TraceFile[] = []
+  private failures = 0
 
   public constructor(
     suite: Suite,
@@ -90,6 +93,8 @@ export class SuiteRun {
     ms: number = 0,
   ): void {
     this.cases.push({ group, name, ms, failure: { reason, frames } })
+    this.failures += 1
+    if (this.failures > MAX_TOLD) return
     this.tell(`FAILED ${group}: ${name}: ${reason.split('\n')[0]}`)
   }
 

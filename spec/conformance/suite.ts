@@ -77,6 +77,8 @@ export interface ClientProgram {
 
 /** What a subject can be in a suite. */
 export interface Roles {
+  /** Its codecs of frames and header blocks are called in this process. */
+  readonly codecs: 'here'
   /** Answers GET and POST of `/` with 200 and octets, once it has read the request. */
   readonly h2Server: ServerProgram
   /** Requests the URL that is its last argument, and stays until the server closes. */
@@ -89,6 +91,8 @@ export interface Roles {
   readonly interopServer: ServerProgram
   /** Takes the flags of grpc-go's interop client. */
   readonly interopClient: ClientProgram
+  /** Takes the flags of grpc-go's client for negative HTTP/2 cases. */
+  readonly negativeClient: ClientProgram
 }
 
 /** One of them. */

@@ -1,7 +1,20 @@
 // All suites, in the order of their running.
 import type { Suite } from './suite.ts'
+import { connectClient, connectServer } from './suites/connect.ts'
+import { grpcGo } from './suites/grpc-go.ts'
 import { grpcJava } from './suites/grpc-java.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
+import { negative } from './suites/negative.ts'
+import { vectors } from './suites/vectors.ts'
 
-export const SUITES: readonly Suite[] = [h2spec, h2specd, grpcJava]
+export const SUITES: readonly Suite[] = [
+  h2spec,
+  h2specd,
+  connectServer,
+  connectClient,
+  grpcGo,
+  grpcJava,
+  negative,
+  vectors,
+]

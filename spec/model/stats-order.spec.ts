@@ -3,6 +3,7 @@ import t from 'tap'
 import type { RpcEvent, RpcTag, StatsHandler } from '../../lib/grpc/observe/stats.ts'
 import { RpcError } from '../../lib/grpc/protocol/rpc-error.ts'
 import { EchoBench } from '../support/echo-service.ts'
+import { fieldValue, type RawRequest, rawCall, requestFields } from '../support/raw-call.ts'
 import { collect } from '../support/rpc-bench.ts'
 
 class Recorder implements StatsHandler {
@@ -60,11 +61,11 @@ t.test('a unary call', async (t) => {
   t.match([...client.tags][0], { side: 'client', method: { path: '/spec.Echo/Unary' } })
   t.match(
     client.events.find(({ kind }) => kind === 'outPayload'),
-    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18 },
+    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18, compressed: false },
   )
   t.match(
     server.events.find(({ kind }) => kind === 'inPayload'),
-    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18 },
+    { message: { text: 'hi' }, messageBytes: 13, wireBytes: 18, compressed: false },
   )
   t.match(client.events.at(-1), { kind: 'end', status: { code: 0 } })
   t.match(
@@ -120,12 +121,44 @@ t.test('a call that fails, is cancelled, or is refused', async (t) => {
   await bench.assertQuiet(t)
 })
 
+const PLAIN_TEXT = requestFields('/spec.Echo/Unary').map((text) =>
+  text.startsWith('application/') ? 'text/plain' : text,
+)
+
+t.test('a request that no handler gets: as grpc-go tells of it', async (t) => {
+  const refused = ['inHeader', 'outTrailer']
+  const rows: [string, RawRequest, string[]][] = [
+    ['unknown method', { path: '/spec.Echo/Nothing' }, refused],
+    ['unknown service', { path: '/spec.Nobody/Nothing' }, refused],
+    ['malformed name', { path: '/nothing' }, []],
+    ['content-type', { fields: PLAIN_TEXT }, []],
+    ['timeout', { extra: ['grpc-timeout', 'soon'] }, []],
+    ['encoding', { extra: ['grpc-encoding', 'zstd'] }, ['inHeader', 'begin', 'outTrailer', 'end']],
+  ]
+  for (const [name, request, kinds] of rows) {
+    const { bench, server } = observed()
+    const { status } = await rawCall(bench, await bench.rawClient(), request)
+    t.strictSame(server.kinds, kinds, name)
+    t.equal(server.tags.size, kinds.length === 0 ? 0 : 1, name)
+    for (const { method, side } of server.tags) {
+      t.strictSame([side, method.path], ['server', request.path ?? '/spec.Echo/Unary'], name)
+    }
+    for (const event of server.events) {
+      if (event.kind === 'outTrailer') t.equal(fieldValue(event.fields, 'grpc-status'), status)
+      if (event.kind === 'end') t.equal(String(event.status.code), status)
+    }
+    await bench.assertQuiet(t)
+  }
+})
+
 t.test('compression shows in what the wire took', async (t) => {
-  const { bench, server } = observed()
+  const { bench, client, server } = observed()
   const text = 'x'.repeat(5000)
   await bench.run(bench.client.unary({ text }, { compression: 'gzip' }))
   const incoming = server.events.find(({ kind }) => kind === 'inPayload')
-  t.match(incoming, { messageBytes: 5011 })
+  const outgoing = client.events.find(({ kind }) => kind === 'outPayload')
+  t.match(incoming, { messageBytes: 5011, compressed: true })
+  t.match(outgoing, { messageBytes: 5011, compressed: true })
   t.ok(incoming?.kind === 'inPayload' && incoming.wireBytes < 200)
   await bench.assertQuiet(t)
 })

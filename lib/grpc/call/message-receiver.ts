@@ -19,9 +19,9 @@ export interface MessageReceiverOwner<T> {
   /** Whether messages wait for their reader: what is compressed stays so for now. */
   readonly hasUntaken: boolean
   /** `wireBytes` is what the message took of the flow-control window, prefix included. */
-  onMessage(message: T, wireBytes: number, messageBytes: number): void
+  onMessage(message: T, wireBytes: number, messageBytes: number, compressed: boolean): void
   /** A message of `missingBytes` more is under way. */
-  onPartialMessage(lengthBytes: number, missingBytes: number): void
+  onPartialMessage(missingBytes: number): void
   /** All messages were told and the peer's half has ended. */
   onMessagesEnd(): void
   /** The octets are no messages, or too large; nothing follows. */
@@ -96,8 +96,8 @@ export class MessageReceiver<T> implements MessageHandler {
     this.running = false
   }
 
-  public onPartial(lengthBytes: number, missingBytes: number): void {
-    this.owner.onPartialMessage(lengthBytes, missingBytes)
+  public onPartial(missingBytes: number): void {
+    this.owner.onPartialMessage(missingBytes)
   }
 
   public onMessage(
@@ -109,12 +109,12 @@ export class MessageReceiver<T> implements MessageHandler {
   ): void {
     const wireBytes = PREFIX_BYTES + end - start
     if (!compressed && !this.decompressing && this.tasks.length === 0) {
-      this.decode(buf, start, end, owned, wireBytes)
+      this.decode(buf, start, end, owned, wireBytes, false)
       return
     }
     const bytes = owned ? buf.subarray(start, end) : Buffer.from(buf.subarray(start, end))
     if (compressed) this.whenReady(() => this.decompress(bytes, wireBytes), true)
-    else this.whenReady(() => this.decode(bytes, 0, bytes.length, true, wireBytes))
+    else this.whenReady(() => this.decode(bytes, 0, bytes.length, true, wireBytes, false))
   }
 
   private whenReady(run: () => void, inflates = false): void {
@@ -132,7 +132,7 @@ export class MessageReceiver<T> implements MessageHandler {
     try {
       const { compressor, maxMessageBytes } = this
       const result = decompressMessage(compressor, bytes, 0, bytes.length, true, maxMessageBytes)
-      if (Buffer.isBuffer(result)) this.decode(result, 0, result.length, true, wireBytes)
+      if (Buffer.isBuffer(result)) this.decode(result, 0, result.length, true, wireBytes, true)
       else this.await(result, wireBytes)
     } catch (thrown) {
       this.fail(RpcError.from(thrown))
@@ -148,12 +148,19 @@ export class MessageReceiver<T> implements MessageHandler {
       this.resume()
     }
     result.then(
-      (bytes) => done(() => this.decode(bytes, 0, bytes.length, true, wireBytes)),
+      (bytes) => done(() => this.decode(bytes, 0, bytes.length, true, wireBytes, true)),
       (thrown) => done(() => this.fail(RpcError.from(thrown))),
     )
   }
 
-  private decode(buf: Buffer, start: number, end: number, owned: boolean, wireBytes: number): void {
+  private decode(
+    buf: Buffer,
+    start: number,
+    end: number,
+    owned: boolean,
+    wireBytes: number,
+    compressed: boolean,
+  ): void {
     let message: T
     try {
       message = decodeMessage(this.codec, buf, start, end, owned)
@@ -161,7 +168,7 @@ export class MessageReceiver<T> implements MessageHandler {
       this.fail(RpcError.from(thrown))
       return
     }
-    this.owner.onMessage(message, wireBytes, end - start)
+    this.owner.onMessage(message, wireBytes, end - start, compressed)
   }
 
   private fail(error: RpcError): void {

@@ -8,7 +8,7 @@ import { ByteSink } from '../../base/byte-sink.ts'
 import type { Stream } from '../../transport/index.ts'
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressor, compressMessage } from '../protocol/compression.ts'
-import { appendMessage, encodeMessage, PREFIX_BYTES } from '../protocol/message.ts'
+import { appendMessage, encodeMessage, isCompressed, PREFIX_BYTES } from '../protocol/message.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 
 /** Over this an encoded message is handed over with its memory instead of being copied. */
@@ -31,7 +31,12 @@ export interface SendOptions {
 }
 
 /** Hears of each message put: octets encoded, and on the wire with prefix. */
-export type OnSent<T> = (message: T, messageBytes: number, wireBytes: number) => void
+export type OnSent<T> = (
+  message: T,
+  messageBytes: number,
+  wireBytes: number,
+  compressed: boolean,
+) => void
 
 // Encoding is synchronous, so one scratch serves the process; a codec that sends while it encodes
 // finds none and gets its own.
@@ -62,7 +67,7 @@ export function putMessage<T>(
   try {
     const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
     if (headers !== undefined) stream.headers(headers, false)
-    onSent?.(message, messageBytes, PREFIX_BYTES + messageBytes)
+    onSent?.(message, messageBytes, PREFIX_BYTES + messageBytes, false)
     return putSink(stream, sink, endStream)
   } finally {
     scratch = sink
@@ -174,15 +179,6 @@ export class MessageSender<T> {
     return !this.isFull
   }
 
-  /** {@link MessageSender.write}, with a promise of room for more. Rejects with RpcError. */
-  public send(message: T, options?: SendOptions): Promise<void> {
-    try {
-      return this.write(message, options) ? DONE : this.writable()
-    } catch (thrown) {
-      return Promise.reject(thrown)
-    }
-  }
-
   /** Resolves when more may be given, or nothing may be given any more. */
   public writable(): Promise<void> {
     if (!this.isFull || this.over) return DONE
@@ -286,7 +282,7 @@ export class MessageSender<T> {
   }
 
   private put({ message, messageBytes, bytes }: Encoded<T>, stream: Stream): void {
-    this.onSent?.(message as T, messageBytes, bytes.length)
+    this.onSent?.(message as T, messageBytes, bytes.length, isCompressed(bytes))
     // Kept memory is lent, not given: what is put must not change, and does not.
     this.streamFull = !stream.data(bytes, 0, bytes.length, false, true) && !stream.closed
   }

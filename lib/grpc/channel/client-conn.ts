@@ -82,7 +82,7 @@ export interface ChannelOptions {
   readonly interceptors?: readonly Interceptor[]
   /** Defaults for every call. */
   readonly callOptions?: CallOptions
-  /** The encodings that are spoken. Default: gzip, deflate, br. */
+  /** The encodings that are spoken. Default: gzip, deflate, br; `zstdCompressor()` makes another. */
   readonly compressors?: readonly Compressor[]
   readonly stats?: StatsHandler
   /** Hears of faults that no caller sees. Default: silent. */

@@ -30,7 +30,7 @@ export interface AttemptOwner<Res> {
   /** Whether responses wait for their reader. */
   readonly hasUntaken: boolean
   onResponseHeaders(block: HeaderBlock): void
-  onResponse(message: Res, wireBytes: number, messageBytes: number): void
+  onResponse(message: Res, wireBytes: number, messageBytes: number, compressed: boolean): void
   onRoomToSend(): void
   /** Whether somebody waits for a response, so that a large one may come whole. */
   readonly awaitsResponse: boolean
@@ -148,11 +148,16 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     return this.owner.hasUntaken
   }
 
-  public onMessage(message: Res, wireBytes: number, messageBytes: number): void {
-    this.owner.onResponse(message, wireBytes, messageBytes)
+  public onMessage(
+    message: Res,
+    wireBytes: number,
+    messageBytes: number,
+    compressed: boolean,
+  ): void {
+    this.owner.onResponse(message, wireBytes, messageBytes, compressed)
   }
 
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
+  public onPartialMessage(missingBytes: number): void {
     if (this.owner.awaitsResponse) this.stream?.expect(missingBytes)
   }
 
@@ -185,7 +190,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
       this.fail(RpcError.from(thrown).toStatus())
       return
     }
-    this.owner.onResponse(message, PREFIX_BYTES + end - start, end - start)
+    this.owner.onResponse(message, PREFIX_BYTES + end - start, end - start, false)
   }
 
   private createReceiver(): MessageReceiver<Res> {

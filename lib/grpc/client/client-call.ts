@@ -16,6 +16,7 @@ import {
 } from '../../transport/index.ts'
 import { MessageSender, type OnSent, putMessage, type SendOptions } from '../call/message-sender.ts'
 import { RpcObserver } from '../observe/rpc-observer.ts'
+import { cardinality } from '../protocol/cardinality.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { Metadata } from '../protocol/metadata.ts'
@@ -200,14 +201,19 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     if (onHeaders !== undefined) this.tell(onHeaders, Metadata.fromFields(fields))
   }
 
-  public onResponse(message: Res, wireBytes: number, messageBytes: number): void {
+  public onResponse(
+    message: Res,
+    wireBytes: number,
+    messageBytes: number,
+    compressed: boolean,
+  ): void {
     if (this.isOver) return
     if (!this.streamsResponses && this.hasResponse) {
-      this.abort(cardinality('more than one response', this.path))
+      this.abort(cardinality('more than one response', this.path).toStatus())
       return
     }
     this.hasResponse = true
-    this.observer?.received(message, messageBytes, wireBytes)
+    this.observer?.received(message, messageBytes, wireBytes, compressed)
     this.sink.onResponse(message, wireBytes)
   }
 
@@ -221,7 +227,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       this.observer?.tell({ kind: 'inTrailer', fields, wireBytes })
     }
     const misses = status.code === Code.Ok && !this.streamsResponses && !this.hasResponse
-    this.finish(misses ? cardinality('no response', this.path) : status, trailers)
+    this.finish(misses ? cardinality('no response', this.path).toStatus() : status, trailers)
   }
 
   public onAttemptClosed(closed: StreamClosed): void {
@@ -423,8 +429,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   /** The observer changes with the attempt; nobody is told when there can be none. */
   private onSent(): OnSent<Req> | undefined {
     if (this.channel.stats === undefined) return undefined
-    return (message, messageBytes, wireBytes) =>
-      this.observer?.sent(message, messageBytes, wireBytes)
+    return (message, messageBytes, wireBytes, compressed) =>
+      this.observer?.sent(message, messageBytes, wireBytes, compressed)
   }
 
   private tell(listener: (metadata: Metadata) => void, metadata: Metadata): void {
@@ -442,8 +448,4 @@ const NOT_PROCESSED: Status = { code: Code.Unavailable, message: 'not processed'
 const WAITED: Partial<Record<Phase, string>> = {
   [Phase.Credentials]: ', still waiting for its credentials',
   [Phase.Picking]: ', still waiting for a connection',
-}
-
-function cardinality(what: string, path: string): Status {
-  return { code: Code.Unimplemented, message: `${what} for ${path}, want exactly one` }
 }

@@ -9,6 +9,8 @@ import {
   type Interceptor,
 } from '../call/interceptor.ts'
 import { MessageQueue } from '../call/message-queue.ts'
+import type { SendOptions } from '../call/message-sender.ts'
+import { cardinality } from '../protocol/cardinality.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import {
   type MethodDefinition,
@@ -40,6 +42,8 @@ class OutgoingCall implements CallContext, CallLimitsOwner {
   private readonly options: CallOptions
   private readonly controller = new AbortController()
   private readonly limits: CallLimits | undefined
+  /** What was said of single requests: interceptors drop, repeat and reorder them. */
+  private readonly sendOptions = new WeakMap<object, SendOptions>()
 
   /** Throws RpcError for metadata that may not be sent. */
   public constructor(channel: CallChannel, plan: MethodPlan, options: CallOptions) {
@@ -79,6 +83,13 @@ class OutgoingCall implements CallContext, CallLimitsOwner {
     }
   }
 
+  /** `options` hold for this request, in all tries. What is no object has no identity, and none. */
+  public describe(request: unknown, options: SendOptions | undefined): void {
+    if (!isObject(request)) return
+    if (options === undefined) this.sendOptions.delete(request)
+    else this.sendOptions.set(request, options)
+  }
+
   public cancel(reason: RpcError): void {
     this.controller.abort(reason)
   }
@@ -99,6 +110,9 @@ class OutgoingCall implements CallContext, CallLimitsOwner {
     this.controller.abort(RpcError.fromStatus(status))
   }
 
+  private readonly optionsOf = (request: unknown): SendOptions | undefined =>
+    isObject(request) ? this.sendOptions.get(request) : undefined
+
   private attempt(request: InterceptedRequest): Promise<InterceptedResponse> {
     const { channel, plan, options, metadata, signal, deadline } = this
     const call = new StreamCall(channel, plan, {
@@ -109,14 +123,22 @@ class OutgoingCall implements CallContext, CallLimitsOwner {
     })
     this.current = call
     const { kind } = plan.method
+    const { message } = request
     if (streamsRequests(kind)) {
       call.begin()
-      void sendAll(call, request.message as AsyncIterable<unknown>)
+      void sendAll(call, message as AsyncIterable<unknown>, this.optionsOf)
+    } else if (this.optionsOf(message) !== undefined) {
+      call.begin()
+      void sendAll(call, [message], this.optionsOf)
     } else {
-      call.begin({ message: request.message })
+      call.begin({ message })
     }
     return streamsResponses(kind) ? streamingAnswer(call) : singleAnswer(call)
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 const RELEASED = new Error('the call is over')
@@ -259,8 +281,8 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     return this.call.peerAddress
   }
 
-  public send(request: Req): Promise<boolean> {
-    return observed(this.sendNow(request))
+  public send(request: Req, options?: SendOptions): Promise<boolean> {
+    return observed(this.sendNow(request, options))
   }
 
   public end(): void {
@@ -290,7 +312,7 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     if (streamsRequests(kind)) return this.call.run(interceptors, this.pipe.queue)
     // Interceptors see the one request itself, though it comes by `send`.
     const { done, value } = await this.pipe.queue.next()
-    if (done === true) throw new RpcError(Code.Unimplemented, 'no request, want exactly one')
+    if (done === true) throw cardinality('no request', this.call.method.path)
     return this.call.run(interceptors, value)
   }
 
@@ -304,8 +326,9 @@ export class InterceptedCall<Req, Res> implements ClientStreamCall<Req, Res>, Bi
     }
   }
 
-  private async sendNow(request: Req): Promise<boolean> {
+  private async sendNow(request: Req, options: SendOptions | undefined): Promise<boolean> {
     if (this.halfClosed) throw sendAfterEnd()
+    this.call.describe(request, options)
     const taken = await this.pipe.send(request)
     if (this.failure !== undefined) throw this.failure
     return taken

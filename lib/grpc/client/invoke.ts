@@ -1,6 +1,7 @@
 // Starting calls: what a method needs on a channel, and the four ways to call it.
 import { Code } from '../../base/status.ts'
 import type { Interceptor } from '../call/interceptor.ts'
+import { DEFAULT_MIN_COMPRESS_BYTES } from '../protocol/compression.ts'
 import {
   DEFAULT_MAX_RECV_MESSAGE_BYTES,
   DEFAULT_MAX_SEND_MESSAGE_BYTES,
@@ -21,7 +22,6 @@ export interface CallDefaults {
   readonly options: CallOptions
 }
 
-const DEFAULT_MIN_COMPRESS_BYTES = 1024
 /** The options that a plan depends on. */
 const PLANNED = [
   'compression',

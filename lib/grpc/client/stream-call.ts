@@ -31,7 +31,8 @@ export interface Requests<Req> {
   /**
    * Sends a request; resolves when another may be sent, with false when the server has ended the call
    * and takes no more. Rejects with RpcError once the call failed. Need not be awaited: what is sent
-   * meanwhile waits in memory.
+   * meanwhile waits in memory. Behind interceptors `options` stay with the object `request`: they hold
+   * wherever it is passed on, and not for what an interceptor sends in its place.
    */
   send(request: Req, options?: SendOptions): Promise<boolean>
   /** Says that no request follows. */
@@ -215,15 +216,18 @@ export class StreamCall<Req, Res>
 }
 
 /**
- * Sends all requests of an iterable at the wire's pace, then ends. A fault in it cancels the call; once
- * the call is over the iterable is left. Never rejects.
+ * Sends all requests of an iterable at the wire's pace, each with what `optionsOf` says of it, then
+ * ends. A fault in it cancels the call; once the call is over the iterable is left. Never rejects.
  */
 export async function sendAll<Req>(
   call: Requests<Req> & CallHandle,
   requests: AsyncIterable<Req> | Iterable<Req>,
+  optionsOf?: (request: Req) => SendOptions | undefined,
 ): Promise<void> {
   try {
-    for await (const request of requests) if (!(await call.send(request))) return
+    for await (const request of requests) {
+      if (!(await call.send(request, optionsOf?.(request)))) return
+    }
     call.end()
   } catch (thrown) {
     const text = thrown instanceof Error ? thrown.message : RpcError.from(thrown).rawMessage

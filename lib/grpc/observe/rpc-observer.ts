@@ -2,6 +2,7 @@
 // so that nobody pays for events that nobody hears.
 import type { Clock } from '../../base/clock.ts'
 import type { Status } from '../../base/status.ts'
+import type { OnSent } from '../call/message-sender.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
 import type { RpcEvent, RpcTag, StatsHandler } from './stats.ts'
 
@@ -46,13 +47,18 @@ export class RpcObserver {
   }
 
   /** A message went out. */
-  public readonly sent = (message: unknown, messageBytes: number, wireBytes: number): void => {
-    this.tell({ kind: 'outPayload', message, messageBytes, wireBytes })
+  public readonly sent: OnSent<unknown> = (message, messageBytes, wireBytes, compressed) => {
+    this.tell({ kind: 'outPayload', message, messageBytes, wireBytes, compressed })
   }
 
   /** A message came in. */
-  public received(message: unknown, messageBytes: number, wireBytes: number): void {
-    this.tell({ kind: 'inPayload', message, messageBytes, wireBytes })
+  public received(
+    message: unknown,
+    messageBytes: number,
+    wireBytes: number,
+    compressed: boolean,
+  ): void {
+    this.tell({ kind: 'inPayload', message, messageBytes, wireBytes, compressed })
   }
 
   /** The last event, once. */

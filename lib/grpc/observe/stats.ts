@@ -27,6 +27,8 @@ export interface PayloadEvent {
   readonly message: unknown
   readonly messageBytes: number
   readonly wireBytes: number
+  /** Whether the flag in the message's prefix says so. */
+  readonly compressed: boolean
 }
 
 /** An event of a connection. */
@@ -38,7 +40,8 @@ export interface ConnEvent {
 
 /**
  * Hears of everything, inline: it must not block. What it throws is reported to the logger and
- * changes nothing.
+ * changes nothing. As in grpc-go, a request for an unknown method has an `inHeader` and an
+ * `outTrailer` only, and one that is no gRPC request no event.
  */
 export interface StatsHandler {
   handleRpc?(tag: RpcTag, event: RpcEvent): void

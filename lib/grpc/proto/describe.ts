@@ -12,7 +12,7 @@ import type {
   ServiceDescriptor,
 } from './descriptor-types.ts'
 import { declaredOneofName } from './oneof-names.ts'
-import { defaultOctets, protobufjs, realOneof } from './protobufjs.ts'
+import { defaultOctets, descriptorType, protobufjs, realOneof } from './protobufjs.ts'
 
 /** Hears of every type that a descriptor refers to. */
 export type OnReference = (type: protobuf.ReflectionObject) => void
@@ -38,11 +38,11 @@ export function describeMessage(type: protobuf.Type, onReference: OnReference): 
     extension: nested.filter(isField).map((field) => describeExtension(field, onReference)),
     oneofDecl: oneofs.map((oneof) => ({
       name: declaredOneofName(oneof),
-      options: knownOptions(oneof.options),
+      options: knownOptions(oneof, 'OneofOptions'),
     })),
     reservedRange: ranges(type.reserved),
     reservedName: names(type.reserved),
-    options: knownOptions(type.options),
+    options: knownOptions(type, 'MessageOptions'),
   }
 }
 
@@ -99,7 +99,7 @@ function describeField(
     oneofIndex: oneofIndex < 0 ? undefined : oneofIndex,
     jsonName: (field as { jsonName?: string }).jsonName,
     proto3Optional: proto3Optional ? true : undefined,
-    options: knownOptions(field.options),
+    options: knownOptions(field, 'FieldOptions'),
   }
 }
 
@@ -205,18 +205,53 @@ function names(reserved: Reserved | undefined): string[] {
   return (reserved ?? []).filter((range) => typeof range === 'string')
 }
 
-/** What protobufjs keeps among the options although it has a place of its own in descriptors. */
-const NOT_OPTIONS: ReadonlySet<string> = new Set(['default', 'json_name', 'proto3_optional'])
+/** Options as protobufjs has them: one by one in the order of the file, or as text and by name. */
+interface Optioned {
+  readonly options?: OptionValues | null | undefined
+  readonly parsedOptions?: readonly OptionValues[] | null | undefined
+}
 
-/** Options that descriptor.proto knows, custom ones in parentheses left out. */
-export function knownOptions(options: OptionValues | null | undefined): OptionValues | undefined {
+/**
+ * Options that `typeName` of descriptor.proto has as fields: custom ones are left out, and what has a
+ * place of its own in descriptors although protobufjs keeps it among the options.
+ */
+export function knownOptions(
+  { options, parsedOptions }: Optioned,
+  typeName: string,
+): OptionValues | undefined {
+  const known: Record<string, unknown> = {}
+  // By name there is room for one value only of an option that is a list.
+  for (const given of parsedOptions ?? [options ?? {}]) {
+    addOptions(descriptorType(typeName), given, known)
+  }
+  return Object.keys(known).length === 0 ? undefined : known
+}
+
+function addOptions(
+  type: protobuf.Type,
+  given: OptionValues,
+  known: Record<string, unknown>,
+): void {
   const { camelCase } = protobufjs().util
-  const known = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null ? knownOptions(value as OptionValues) : value
-  const entries = Object.entries(options ?? {}).flatMap(([name, value]) =>
-    NOT_OPTIONS.has(name) || name.startsWith('(') ? [] : [[camelCase(name), known(value)]],
-  )
-  return entries.length === 0 ? undefined : Object.fromEntries(entries)
+  for (const [name, value] of Object.entries(given)) {
+    const field = type.fields[camelCase(name)]
+    if (field === undefined) continue
+    if (field.repeated) {
+      const values = (Array.isArray(value) ? value : [value]).map((each) =>
+        optionOf(field, each, {}),
+      )
+      known[field.name] = [...((known[field.name] as unknown[]) ?? []), ...values]
+    } else known[field.name] = optionOf(field, value, known[field.name])
+  }
+}
+
+/** A value of an option; what is a message goes on with what `before` has. */
+function optionOf(field: protobuf.Field, value: unknown, before: unknown): unknown {
+  const { resolvedType } = field.resolve()
+  if (resolvedType === null || isEnum(resolvedType) || typeof value !== 'object') return value
+  const message = { ...(before as Record<string, unknown>) }
+  addOptions(resolvedType, value as OptionValues, message)
+  return message
 }
 
 /** The name of a field as its .proto file has it. */

@@ -113,7 +113,7 @@ function describe(
     enumType: objects.filter(isEnum).map(describeEnum),
     service: objects.filter(isService).map((service) => describeService(service, refer)),
     extension: objects.filter(isField).map((each) => describeExtension(each, refer)),
-    options: knownOptions((first.parent as protobuf.Namespace).options),
+    options: knownOptions(first.parent as protobuf.Namespace, 'FileOptions'),
     ...syntaxOf(first),
   }
   for (const dependency of dependencies) describe(dependency, files, described)

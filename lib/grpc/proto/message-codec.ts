@@ -95,9 +95,10 @@ export interface LazyCodecs {
 /** Codecs of the types in the text of a .proto file without imports. */
 export function lazyCodecs(proto: string): LazyCodecs {
   const codecs = new MessageCodecs()
-  let parsed: protobuf.Root | undefined
-  const root = (): protobuf.Root => {
-    parsed ??= protobufjs().parse(proto).root
+  let parsed: protobuf.Namespace | undefined
+  const root = (): protobuf.Namespace => {
+    // Unresolved, fields of proto3 look as if they had presence until a message is encoded.
+    parsed ??= protobufjs().parse(proto).root.resolveAll()
     return parsed
   }
   return {

@@ -1,6 +1,7 @@
-// Message encodings: gzip, deflate and br by Node's zlib, others by the same interface; and the
-// negotiation by grpc-encoding and grpc-accept-encoding. The only user of node:zlib.
+// Message encodings: gzip, deflate, br and zstd by Node's zlib, others by the same interface; and
+// the negotiation by grpc-encoding and grpc-accept-encoding. The only user of node:zlib.
 // Source: grpc/doc/compression.md.
+import * as zlib from 'node:zlib'
 import {
   type BrotliOptions,
   brotliCompress,
@@ -20,6 +21,10 @@ import {
 } from 'node:zlib'
 import { Code } from '../../base/status.ts'
 import { RpcError } from './rpc-error.ts'
+import { zstdFrameEnd } from './zstd-frame.ts'
+
+/** Messages shorter than this go as they are unless an option says otherwise. */
+export const DEFAULT_MIN_COMPRESS_BYTES = 1024
 
 /** One message encoding. */
 export interface Compressor {
@@ -40,6 +45,16 @@ export class DecompressedTooLarge extends Error {
   public constructor(maxBytes: number) {
     super(`message larger than max after decompression (more than ${maxBytes})`)
     this.name = 'DecompressedTooLarge'
+  }
+}
+
+/** This Node cannot do an encoding. */
+export class CompressorUnavailable extends Error {
+  public readonly token = 'compressor_unavailable'
+
+  public constructor(name: string, needed: string) {
+    super(`compressor_unavailable: ${name} needs Node ${needed}; this is ${process.version}`)
+    this.name = 'CompressorUnavailable'
   }
 }
 
@@ -65,6 +80,14 @@ type Async = (
   done: (error: Error | null, result: Buffer) => void,
 ) => void
 type Sync = (bytes: Buffer, options: Options) => Buffer
+
+/** What Node has of Zstandard; all or nothing. */
+interface Zstd {
+  readonly zstdCompressSync: Sync
+  readonly zstdCompress: Async
+  readonly zstdDecompressSync: Sync
+  readonly zstdDecompress: Async
+}
 
 class ZlibCompressor implements Compressor {
   public readonly name: string
@@ -176,6 +199,30 @@ export const brotliCompressor: Compressor = new ZlibCompressor(
   [brotliDecompressSync, brotliDecompress],
   { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } },
 )
+
+/**
+ * Zstandard, RFC 8878, one frame a message. Not among the default compressors. Throws
+ * {@link CompressorUnavailable} where Node is older than 22.15, or 23 before 23.8.
+ */
+export function zstdCompressor(): Compressor {
+  if (!('zstdCompress' in zlib)) throw new CompressorUnavailable('zstd', '22.15, 23.8 or newer')
+  const { zstdCompressSync, zstdCompress, zstdDecompressSync, zstdDecompress } =
+    zlib as unknown as Zstd
+  const node = new ZlibCompressor(
+    'zstd',
+    [zstdCompressSync, zstdCompress],
+    [zstdDecompressSync, zstdDecompress],
+  )
+  return {
+    name: node.name,
+    compress: (bytes) => node.compress(bytes),
+    decompress(bytes, maxBytes) {
+      // Node 22 takes a frame that is cut off for an empty one; others refuse it themselves.
+      if (zstdFrameEnd(bytes) !== bytes.length) throw new Error('want exactly one whole zstd frame')
+      return node.decompress(bytes, maxBytes)
+    },
+  }
+}
 
 /** The encodings that one client or server speaks beside identity. Immutable. */
 export class Compressors {

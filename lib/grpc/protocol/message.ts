@@ -26,8 +26,8 @@ export interface MessageHandler {
    * `push` returns, or *owned* memory that nothing else refers to when `owned`.
    */
   onMessage(buf: Buffer, start: number, end: number, compressed: boolean, owned: boolean): void
-  /** A message of `lengthBytes` has begun and `missingBytes` of it are still to come. Once a message. */
-  onPartial(lengthBytes: number, missingBytes: number): void
+  /** A message has begun and `missingBytes` of it are still to come. Once a message. */
+  onPartial(missingBytes: number): void
 }
 
 /**
@@ -78,7 +78,7 @@ export class MessageAssembler {
           this.stop()
           return fault
         }
-        if (pos + this.length > end) this.handler.onPartial(this.length, pos + this.length - end)
+        if (pos + this.length > end) this.handler.onPartial(pos + this.length - end)
         if (this.stopped) return undefined
       }
       pos = this.takeBody(buf, pos, end)
@@ -190,6 +190,11 @@ export function putPrefix(buf: Buffer, at: number, compressed: boolean, lengthBy
   buf[at + 2] = lengthBytes >>> 16
   buf[at + 3] = lengthBytes >>> 8
   buf[at + 4] = lengthBytes
+}
+
+/** What the prefix at `buf[at…]` says of its message. */
+export function isCompressed(buf: Buffer, at = 0): boolean {
+  return buf[at] === 1
 }
 
 /**

@@ -1,6 +1,7 @@
 // Metadata of a call: an ordered list of names and values, read lazily from received fields.
 // The rules for names and values are in metadata-rules.ts.
 import { Code } from '../../base/status.ts'
+import { FIELD_OVERHEAD_BYTES } from '../../transport/index.ts'
 import { MetadataError } from './metadata-error.ts'
 import {
   decodeBinaryValues,
@@ -31,9 +32,6 @@ export type MetadataInit =
 
 /** Names and values sent beyond this size are refused: many peers and proxies would do so. */
 export const MAX_METADATA_BYTES = 8192
-
-/** name + value + 32 a field, as peers count it (RFC 9113 section 10.5.1). */
-const FIELD_OVERHEAD_BYTES = 32
 
 type Entries = (string | Buffer)[]
 

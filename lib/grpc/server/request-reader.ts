@@ -1,11 +1,10 @@
 // The receiving half of a call at a server: from DATA to the one request, or to a stream of them.
 // What happens with them is ServerCall's business.
-
-import { Code } from '../../base/status.ts'
 import type { Stream } from '../../transport/index.ts'
 import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import type { RpcObserver } from '../observe/rpc-observer.ts'
+import { cardinality } from '../protocol/cardinality.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
 import { type MethodDefinition, streamsRequests } from '../protocol/method.ts'
@@ -105,8 +104,13 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     return this.queue?.isEmpty === false
   }
 
-  public onMessage(message: unknown, wireBytes: number, messageBytes: number): void {
-    this.observer?.received(message, messageBytes, wireBytes)
+  public onMessage(
+    message: unknown,
+    wireBytes: number,
+    messageBytes: number,
+    compressed: boolean,
+  ): void {
+    this.observer?.received(message, messageBytes, wireBytes, compressed)
     if (this.queue !== undefined) {
       this.queue.push(message, wireBytes)
     } else if (this.hasRequest) {
@@ -117,7 +121,7 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
     }
   }
 
-  public onPartialMessage(_lengthBytes: number, missingBytes: number): void {
+  public onPartialMessage(missingBytes: number): void {
     if (this.queue === undefined || this.queue.isAwaited) this.stream.expect(missingBytes)
   }
 
@@ -161,12 +165,6 @@ export class RequestReader implements MessageReceiverOwner<unknown>, MessageQueu
       this.owner.onRequestFault(RpcError.from(thrown))
       return
     }
-    this.onMessage(message, PREFIX_BYTES + end - start, end - start)
+    this.onMessage(message, PREFIX_BYTES + end - start, end - start, false)
   }
-}
-
-function cardinality(what: string, path: string): RpcError {
-  return new RpcError(Code.Unimplemented, `${what} for ${path}, want exactly one`, {
-    token: 'cardinality',
-  })
 }

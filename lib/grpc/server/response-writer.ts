@@ -119,9 +119,9 @@ export class ResponseWriter {
     const fields = this.template().headers(this.headerMetadata)
     const onSent: OnSent<unknown> | undefined =
       observer &&
-      ((message, messageBytes, wireBytes) => {
+      ((message, messageBytes, wireBytes, compressed) => {
         observer.sentHeaders(fields)
-        observer.sent(message, messageBytes, wireBytes)
+        observer.sent(message, messageBytes, wireBytes, compressed)
       })
     const { maxSendMessageBytes } = settings
     putMessage(stream, method.response, response, maxSendMessageBytes, false, onSent, fields)

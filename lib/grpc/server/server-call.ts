@@ -23,8 +23,7 @@ import type {
   InterceptorNext,
 } from '../call/interceptor.ts'
 import type { SendOptions } from '../call/message-sender.ts'
-import { RpcObserver } from '../observe/rpc-observer.ts'
-import type { StatsHandler } from '../observe/stats.ts'
+import type { RpcObserver } from '../observe/rpc-observer.ts'
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
 import type { RequestHead } from '../protocol/request-headers.ts'
@@ -44,7 +43,6 @@ export interface CallServer extends ResponseSettings {
   readonly clock: Clock
   readonly maxRecvMessageBytes: number
   readonly exposeHandlerErrors: boolean
-  readonly stats: StatsHandler | undefined
   /** The interceptors around a handler; undefined when there are none. */
   readonly intercept: ((handler: InterceptorNext) => InterceptorNext) | undefined
   reportFault(where: string, error: unknown): void
@@ -82,6 +80,7 @@ export class ServerCall
     block: HeaderBlock,
     head: RequestHead,
     route: Route,
+    observer: RpcObserver | undefined,
   ) {
     this.server = server
     this.transport = transport
@@ -89,9 +88,9 @@ export class ServerCall
     this.block = block
     this.head = head
     this.route = route
-    this.observer = server.stats === undefined ? undefined : this.observe(server.stats)
+    this.observer = observer
     const { encoding } = head
-    this.requests = new RequestReader(stream, route.method, server, encoding, this.observer, this)
+    this.requests = new RequestReader(stream, route.method, server, encoding, observer, this)
   }
 
   /** Begins a call of one request. Called in the parser. */
@@ -383,7 +382,7 @@ export class ServerCall
     }
   }
 
-  // ── errors and observation
+  // ── errors
 
   private errorOf(thrown: unknown): RpcError {
     const { server, route } = this
@@ -405,21 +404,6 @@ export class ServerCall
       this.server.reportFault(`status details of ${this.route.method.path}`, thrown)
       return undefined
     }
-  }
-
-  private observe(stats: StatsHandler): RpcObserver {
-    const { server, route, block } = this
-    const observer = new RpcObserver({
-      stats,
-      side: 'server',
-      method: route.method,
-      clock: server.clock,
-      reportFault: (where, error) => server.reportFault(where, error),
-    })
-    observer.peerAddress = this.peerAddress
-    observer.tell({ kind: 'inHeader', fields: block.fields, wireBytes: block.wireBytes })
-    observer.tell({ kind: 'begin', attempt: 1, isTransparentRetry: false })
-    return observer
   }
 }
 

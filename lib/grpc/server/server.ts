@@ -22,9 +22,15 @@ import {
 } from '../../transport/index.ts'
 import { chainInterceptors, type Interceptor, type InterceptorNext } from '../call/interceptor.ts'
 import { type Logger, silentLogger } from '../observe/logger.ts'
+import { RpcObserver } from '../observe/rpc-observer.ts'
 import type { StatsHandler } from '../observe/stats.ts'
 import { bytesCodec } from '../protocol/codec.ts'
-import { type Compressor, Compressors, unknownEncoding } from '../protocol/compression.ts'
+import {
+  type Compressor,
+  Compressors,
+  DEFAULT_MIN_COMPRESS_BYTES,
+  unknownEncoding,
+} from '../protocol/compression.ts'
 import {
   DEFAULT_MAX_RECV_MESSAGE_BYTES,
   DEFAULT_MAX_SEND_MESSAGE_BYTES,
@@ -32,6 +38,7 @@ import {
 import {
   bidi,
   defineMethod,
+  type MethodDefinition,
   type MethodMap,
   type ServiceDefinition,
   splitMethodPath,
@@ -59,7 +66,7 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly compression?: string
   /** Responses shorter than this go uncompressed. Default 1,024. */
   readonly minCompressBytes?: number
-  /** The encodings that are spoken. Default: gzip, deflate, br. */
+  /** The encodings that are spoken. Default: gzip, deflate, br; `zstdCompressor()` makes another. */
   readonly compressors?: readonly Compressor[]
   /** Tells clients the text of errors that are no RpcError. Default false. */
   readonly exposeHandlerErrors?: boolean
@@ -89,8 +96,6 @@ export interface ServiceInfo {
   readonly name: string
   readonly definition: ServiceDefinition
 }
-
-const DEFAULT_MIN_COMPRESS_BYTES = 1024
 
 /** See above. Register services, then listen; a server serves until it is stopped. */
 export class Server {
@@ -198,8 +203,8 @@ class Calls implements CallServer {
   public readonly minCompressBytes: number
   public readonly preferredEncoding: string | undefined
   public readonly exposeHandlerErrors: boolean
-  public readonly stats: StatsHandler | undefined
   public readonly intercept: ((handler: InterceptorNext) => InterceptorNext) | undefined
+  private readonly stats: StatsHandler | undefined
   private readonly router: Router
   private readonly logger: Logger
   private readonly unknownService: UnknownServiceHandler | undefined
@@ -237,13 +242,22 @@ class Calls implements CallServer {
     transport.context ??= new Remembered(parseRequestHead)
     const head = (transport.context as Remembered<RequestHead>).of(block.fields)
     const { fault } = head
-    if (fault !== undefined) return this.refuse(stream, faultError(fault), head, fault.httpStatus)
-    const route = this.router.lookup(head.path) ?? this.unknownRoute(head.path)
-    if (route === undefined) return this.refuse(stream, this.router.missing(head.path), head)
-    if (!this.compressors.knows(head.encoding)) {
-      return this.refuse(stream, unknownEncoding(head.encoding, 'server'), head)
+    if (fault !== undefined) {
+      return this.refuse(stream, faultError(fault), head, undefined, fault.httpStatus)
     }
-    const call = new ServerCall(this, transport, stream, block, head, route)
+    const route = this.router.lookup(head.path) ?? this.unknownRoute(head.path)
+    const observer = this.observe(route?.method, head, block, transport)
+    if (route === undefined) {
+      return this.refuse(stream, this.router.missing(head.path), head, observer)
+    }
+    observer?.tell({ kind: 'begin', attempt: 1, isTransparentRetry: false })
+    if (!this.compressors.knows(head.encoding)) {
+      const error = unknownEncoding(head.encoding, 'server')
+      const refused = this.refuse(stream, error, head, observer)
+      observer?.end(error.toStatus())
+      return refused
+    }
+    const call = new ServerCall(this, transport, stream, block, head, route, observer)
     if (streamsRequests(route.method.kind)) call.processStreamingRPC()
     else call.processUnaryRPC()
     return call
@@ -272,6 +286,7 @@ class Calls implements CallServer {
     stream: Stream,
     error: RpcError,
     head: RequestHead,
+    observer: RpcObserver | undefined,
     httpStatus = 200,
   ): StreamHandler {
     const template = this.responseTemplate(head.contentSubtype, undefined)
@@ -281,19 +296,49 @@ class Calls implements CallServer {
       ? [...fields, 'grpc-accept-encoding', this.compressors.acceptEncoding]
       : fields
     stream.headers(sent, true)
+    observer?.tell({ kind: 'outTrailer', fields: sent })
     stream.reset(ErrorCode.NO_ERROR, 'request_refused')
     return REFUSED
   }
 
   private unknownRoute(path: string): Route | undefined {
-    const parts = splitMethodPath(path)
-    if (this.unknownService === undefined || parts === undefined) return undefined
-    const method = defineMethod(parts.service, parts.wireName, {
-      ...bidi(bytesCodec, bytesCodec),
-      wireName: parts.wireName,
-    })
-    return { method, handler: this.unknownService as AnyHandler } as unknown as Route
+    if (this.unknownService === undefined) return undefined
+    const method = opaqueMethod(path)
+    return method && { method, handler: this.unknownService as AnyHandler }
   }
+
+  /** Undefined when nobody listens. `method` is absent when there is none of that name. */
+  private observe(
+    method: MethodDefinition | undefined,
+    { path }: RequestHead,
+    { fields, wireBytes }: HeaderBlock,
+    { peer }: ServerTransport,
+  ): RpcObserver | undefined {
+    const { stats, clock } = this
+    if (stats === undefined) return undefined
+    const named = method ?? opaqueMethod(path)
+    // grpc-go server.go handleMalformedMethodName: what has no name is not told of.
+    if (named === undefined) return undefined
+    const observer = new RpcObserver({
+      stats,
+      side: 'server',
+      method: named,
+      clock,
+      reportFault: (where, error) => this.reportFault(where, error),
+    })
+    observer.peerAddress = peer.address
+    observer.tell({ kind: 'inHeader', fields, wireBytes })
+    return observer
+  }
+}
+
+/** A method of which only the name is known; undefined when `path` is none. */
+function opaqueMethod(path: string): MethodDefinition | undefined {
+  const parts = splitMethodPath(path)
+  if (parts === undefined) return undefined
+  const { service, wireName } = parts
+  const method = defineMethod(service, wireName, { ...bidi(bytesCodec, bytesCodec), wireName })
+  return method as unknown as MethodDefinition
 }
 
 const MAX_TEMPLATES = 64

@@ -3,7 +3,7 @@
 // All endings meet in `retire`: the stream leaves the writer and the table, how it ended is
 // remembered for late frames, held credit is returned, its owner is told, and the role may open the
 // next. RFC 9113 sections 5.1, 5.4.2, 6.4, 6.9.
-import { ErrorCode } from '../../frame/index.ts'
+import { DEFAULT_WINDOW_BYTES, ErrorCode } from '../../frame/index.ts'
 import { ClosedStreams } from '../stream/closed-streams.ts'
 import { RecvWindow } from '../stream/flow-control.ts'
 import { HalfPhase } from '../stream/half-phase.ts'
@@ -44,7 +44,7 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
   /** Receive window of new streams; grows with our SETTINGS. */
   public recvWindowBytes: number
   /** The peer's SETTINGS_INITIAL_WINDOW_SIZE. */
-  public sendWindowBytes = 65_535
+  public sendWindowBytes: number = DEFAULT_WINDOW_BYTES
   private readonly role: ConnectionRole
   private readonly control: ControlBuffer
   private readonly host: ActiveStreamsHost

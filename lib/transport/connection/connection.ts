@@ -7,19 +7,16 @@
 //
 // The three tasks of grpc-go's transport live here: the reader, the loopy writer with its control
 // buffer, and keepalive. This file holds what concerns all of them: the handshake, settings, pings,
-// how a connection ends, and the one place where a connection error is caught.
+// and the one place where a connection error is caught. How a connection ends is ending.ts.
 import type { Clock } from '../../base/clock.ts'
 import {
   DEFAULT_WINDOW_BYTES,
   ErrorCode,
-  errorCodeName,
   FrameDecoder,
   Http2Error,
-  MAX_STREAM_ID,
   Setting,
 } from '../../frame/index.ts'
 import { HpackEncoder } from '../../hpack/index.ts'
-import { TransportClosed } from '../errors.ts'
 import type { Peer, Slabs, Wire, WireEvents } from '../io/wire.ts'
 import type { KeepaliveOptions, ResolvedConnectionOptions } from '../options.ts'
 import { SendWindow } from '../stream/flow-control.ts'
@@ -29,8 +26,9 @@ import { AbuseGuard, GLITCH_TOKENS, type GlitchReason } from './abuse-guard.ts'
 import { ActiveStreams, type ActiveStreamsHost } from './active-streams.ts'
 import { BlockChecker } from './block-checker.ts'
 import { ControlBuffer, type ControlBufferHost } from './control-buffer.ts'
-import { DrainPhase, type GoAwayInfo, GoAwayState } from './goaway.ts'
-import { Handshake, PREFACE_BYTES } from './handshake.ts'
+import { Ending } from './ending.ts'
+import type { GoAwayInfo } from './goaway.ts'
+import { Handshake, PREFACE } from './handshake.ts'
 import { Keepalive, type KeepaliveHost } from './keepalive.ts'
 import type { ConnectionLoad } from './load.ts'
 import { LoopyWriter } from './loopy-writer.ts'
@@ -80,8 +78,6 @@ export class Connection
   public readonly streams: ActiveStreams
   /** When octets came last, on the scale of the clock. */
   public lastReadMs: number
-  /** What ended the connection; undefined while it is open. */
-  public endedBy: Error | undefined
 
   private readonly wire: Wire
   private readonly role: ConnectionRole
@@ -96,18 +92,17 @@ export class Connection
   private readonly localSettings = new LocalSettings()
   private readonly peerSettings: PeerSettingsApplier
   private readonly windows: ReceiveWindows
-  private readonly goAwayState = new GoAwayState()
   private readonly userPings = new UserPings()
   private readonly guard: AbuseGuard
   private readonly keepalive: Keepalive
   private readonly watchdogs: Watchdogs
   private readonly sendWatch: SendWatch
+  private readonly ending: Ending
   private ready: Runnable[] = []
   private receiving = false
   private flushRequested = false
   private settingsSeen = false
   private watchedHeaderBlock = 0
-  private endsWhenIdle = false
 
   public constructor(parts: ConnectionParts, role: ConnectionRole) {
     const { wire, peer, clock, options } = parts
@@ -177,6 +172,20 @@ export class Connection
       options,
     )
     this.keepalive = new Keepalive(clock, parts.keepalive, this)
+    this.ending = new Ending({
+      wire,
+      peer,
+      out: this.out,
+      control: this.control,
+      reader: this.reader,
+      streams: this.streams,
+      role,
+      watchdogs: this.watchdogs,
+      keepalive: this.keepalive,
+      userPings: this.userPings,
+      closeGraceMs: options.closeGraceMs,
+      goAwayPingTimeoutMs: options.goAwayPingTimeoutMs,
+    })
   }
 
   // ── life
@@ -184,7 +193,7 @@ export class Connection
   /** Sends the preface and our SETTINGS and begins to wait for the peer's. Call once. */
   public start(): void {
     const { control, options, role, watchdogs } = this
-    if (!role.expectsPreface) control.putBytes(PREFACE_BYTES)
+    if (!role.expectsPreface) control.putBytes(PREFACE)
     this.sendSettings(announcedSettings(options, role.extraSettings))
     this.windows.open(options.initialConnectionWindowBytes)
     watchdogs.arm(Watch.Handshake, options.handshakeTimeoutMs)
@@ -192,7 +201,12 @@ export class Connection
 
   /** Whether frames still come and go. */
   public get open(): boolean {
-    return this.endedBy === undefined
+    return this.ending.cause === undefined
+  }
+
+  /** What ended the connection; undefined while it is open. */
+  public get endedBy(): Error | undefined {
+    return this.ending.cause
   }
 
   /** The peer's settings as they hold now. */
@@ -202,7 +216,7 @@ export class Connection
 
   /** The peer's GOAWAY, if it sent one. */
   public get goAwayReceived(): GoAwayInfo | undefined {
-    return this.goAwayState.received
+    return this.ending.goAwayReceived
   }
 
   /** What it holds now. */
@@ -223,26 +237,17 @@ export class Connection
    * Open streams are closed with `by: 'transport'`. `token` names the reason.
    */
   public end(code: ErrorCode, token: string, text: string, cause?: unknown): void {
-    if (!this.open) return
-    const last = this.goAwayState.lastToSend(this.reader.lastPeerStreamId)
-    this.control.putGoAway(last, code, debugText(code, token, text))
-    this.finish(new TransportClosed(this.peer.address, text, cause), 'local')
-    this.wire.close(this.options.closeGraceMs)
+    this.ending.now(code, token, text, cause)
   }
 
   /** Ends the connection when its last stream is done, at once when there is none. */
   public endWhenIdle(): void {
-    this.endsWhenIdle = true
-    this.endIfIdle()
+    this.ending.whenIdle()
   }
 
   /** A server's graceful end: GOAWAY(2^31-1) and a PING now, GOAWAY(last stream) on its ACK. */
   public announceGoAway(debugText: string): void {
-    if (!this.open || this.goAwayState.phase !== DrainPhase.None) return
-    this.goAwayState.phase = DrainPhase.Announced
-    this.control.putGoAway(MAX_STREAM_ID, NO_ERROR, debugText)
-    this.control.putPing(...PingPayload.GoAway)
-    this.watchdogs.arm(Watch.GoAwayPing, this.options.goAwayPingTimeoutMs)
+    this.ending.announce(debugText)
   }
 
   /** Measures a round trip, in ms. Rejects when the connection ends first. */
@@ -312,16 +317,11 @@ export class Connection
   }
 
   public ended(): void {
-    if (!this.open) return
-    this.finish(new TransportClosed(this.peer.address, 'the peer closed the connection'), 'peer')
-    this.wire.close(0)
+    this.ending.peerEnded()
   }
 
   public closed(error?: Error): void {
-    const text = error === undefined ? 'the connection was closed' : error.message
-    this.finish(new TransportClosed(this.peer.address, text, error), 'peer')
-    this.out.discard()
-    this.role.closed()
+    this.ending.wireClosed(error)
   }
 
   // ── what the parts ask of the whole
@@ -346,11 +346,11 @@ export class Connection
 
   public streamRetired(well: boolean): void {
     if (well) this.guard.streamEndedWell()
-    this.endIfIdle()
+    this.ending.checkIdle()
   }
 
   public get refusesNewStreams(): boolean {
-    return this.goAwayState.phase === DrainPhase.Final || !this.open
+    return this.ending.refusesNewStreams
   }
 
   public firstFrame(type: number, flags: number): void {
@@ -394,25 +394,12 @@ export class Connection
 
   public pingAcknowledged(hi: number, lo: number): void {
     if (isPing(PingPayload.Bdp, hi, lo)) this.windows.sampleAcknowledged()
-    else if (isPing(PingPayload.GoAway, hi, lo)) this.finalGoAway()
+    else if (isPing(PingPayload.GoAway, hi, lo)) this.ending.announced()
     else this.userPings.acknowledged(hi, lo, this.lastReadMs)
   }
 
   public goAway(info: GoAwayInfo): void {
-    this.goAwayState.receive(info)
-    const cause = new TransportClosed(
-      this.peer.address,
-      `the peer sent GOAWAY(${errorCodeName(info.code)}) ${info.debugText}`.trimEnd(),
-    )
-    this.role.goAwayReceived(info)
-    if (!this.role.opensStreams || !this.open) return
-    const unprocessed = this.streams
-      .list()
-      .filter(({ id }) => id === 0 || id > info.lastStreamId)
-      // A call without an identifier was not processed, whatever the last one says.
-      .concat(this.role.takeWaiting())
-    for (const stream of unprocessed) this.streams.goneAway(stream, cause)
-    this.endWhenIdle()
+    this.ending.received(info)
   }
 
   public streamFault(streamId: number, code: ErrorCode, token: string): void {
@@ -433,7 +420,7 @@ export class Connection
 
   public overdue(watch: Watch): void {
     if (watch === Watch.GoAwayPing) {
-      this.finalGoAway()
+      this.ending.announced()
       return
     }
     if (isStall(watch) && !this.sendWatch.isStalled(watch)) return
@@ -474,40 +461,6 @@ export class Connection
     if (error instanceof Http2Error) this.end(error.code, error.token, error.message, error)
     else this.end(ErrorCode.INTERNAL_ERROR, 'internal', `internal error: ${String(error)}`, error)
   }
-
-  private finalGoAway(): void {
-    if (!this.open || this.goAwayState.phase !== DrainPhase.Announced) return
-    this.goAwayState.phase = DrainPhase.Final
-    this.watchdogs.disarm(Watch.GoAwayPing)
-    const last = this.goAwayState.lastToSend(this.reader.lastPeerStreamId)
-    this.control.putGoAway(last, NO_ERROR, '')
-    this.endWhenIdle()
-  }
-
-  private endIfIdle(): void {
-    if (!this.endsWhenIdle || !this.open || this.streams.live > 0) return
-    this.endsWhenIdle = false
-    this.end(NO_ERROR, 'drained', 'the connection was drained')
-  }
-
-  private finish(cause: Error, initiator: 'local' | 'peer'): void {
-    if (!this.open) return
-    // What is encoded still leaves; nothing is encoded after this.
-    this.out.writeTo(this.wire)
-    this.endedBy = cause
-    this.watchdogs.disarmAll()
-    this.keepalive.stop()
-    this.userPings.failAll(cause)
-    for (const stream of [...this.streams.list(), ...this.role.takeWaiting()]) {
-      try {
-        this.streams.transportClosed(stream, initiator, cause)
-      } catch {
-        // An owner's fault, and the end is there already: the others must hear of it.
-      }
-    }
-    this.out.discard()
-    this.role.ended(cause)
-  }
 }
 
 const { NO_ERROR } = ErrorCode
@@ -515,10 +468,4 @@ const KEEPALIVE_TEXT = 'keepalive ping failed to receive ACK within timeout'
 
 function isPing(payload: readonly [number, number], hi: number, lo: number): boolean {
   return payload[0] === hi && payload[1] === lo
-}
-
-// grpc clients compare the text of ENHANCE_YOUR_CALM with "too_many_pings".
-function debugText(code: ErrorCode, token: string, text: string): string {
-  if (code === NO_ERROR) return ''
-  return code === ErrorCode.ENHANCE_YOUR_CALM ? token : `${token}: ${text}`
 }

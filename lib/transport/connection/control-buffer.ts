@@ -4,19 +4,22 @@
 // DATA) waits in its stream's queue. Frames that answer the peer are counted: a peer that makes us
 // answer and does not read must not fill our memory.
 import {
+  FRAME_HEADER_BYTES,
   goAwayFrameBytes,
+  PING_FRAME_BYTES,
   putGoAway,
   putPing,
   putRstStream,
   putSettings,
   putSettingsAck,
   putWindowUpdate,
+  RST_STREAM_FRAME_BYTES,
   settingsFrameBytes,
+  WINDOW_UPDATE_FRAME_BYTES,
 } from '../../frame/index.ts'
 import type { OutgoingSlabs } from './outgoing-slabs.ts'
 import type { SettingEntries } from './settings.ts'
 
-const FRAME_HEADER = 9
 const MAX_DEBUG_BYTES = 256
 
 /** What the control buffer asks of its connection. */
@@ -53,35 +56,35 @@ export class ControlBuffer {
 
   public putSettingsAck(): void {
     const { out } = this
-    out.reserve(FRAME_HEADER)
+    out.reserve(FRAME_HEADER_BYTES)
     out.pos = putSettingsAck(out.buf, out.pos)
-    this.replied(FRAME_HEADER)
+    this.replied(FRAME_HEADER_BYTES)
   }
 
   public putPing(hi: number, lo: number): void {
     const { out } = this
-    out.reserve(FRAME_HEADER + 8)
+    out.reserve(PING_FRAME_BYTES)
     out.pos = putPing(out.buf, out.pos, false, hi, lo)
     this.host.requestFlush('soon')
   }
 
   public putPingAck(hi: number, lo: number): void {
     const { out } = this
-    out.reserve(FRAME_HEADER + 8)
+    out.reserve(PING_FRAME_BYTES)
     out.pos = putPing(out.buf, out.pos, true, hi, lo)
-    this.replied(FRAME_HEADER + 8)
+    this.replied(PING_FRAME_BYTES)
   }
 
   public putRstStream(streamId: number, code: number): void {
     const { out } = this
-    out.reserve(FRAME_HEADER + 4)
+    out.reserve(RST_STREAM_FRAME_BYTES)
     out.pos = putRstStream(out.buf, out.pos, streamId, code)
-    this.replied(FRAME_HEADER + 4)
+    this.replied(RST_STREAM_FRAME_BYTES)
   }
 
   public putWindowUpdate(streamId: number, increment: number): void {
     const { out } = this
-    out.reserve(FRAME_HEADER + 4)
+    out.reserve(WINDOW_UPDATE_FRAME_BYTES)
     out.pos = putWindowUpdate(out.buf, out.pos, streamId, increment)
     this.host.requestFlush('soon')
   }

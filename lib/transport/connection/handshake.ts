@@ -9,14 +9,10 @@ import {
   Http2Error,
 } from '../../frame/index.ts'
 
-const PREFACE = Buffer.from(CONNECTION_PREFACE, 'latin1')
-
 /** The octets that a client sends first. Do not write to it. */
-export const PREFACE_BYTES: Buffer = PREFACE
+export const PREFACE: Buffer = Buffer.from(CONNECTION_PREFACE, 'latin1')
 
 export class Handshake {
-  /** True once the peer's first SETTINGS were seen. */
-  public done = false
   private prefaceLeft: number
 
   public constructor(expectsPreface: boolean) {
@@ -43,10 +39,7 @@ export class Handshake {
 
   /** Checks the type of a side's first frame. Throws Http2Error. */
   public firstFrame(type: number, flags: number): void {
-    if (type === FrameType.SETTINGS && (flags & Flag.ACK) === 0) {
-      this.done = true
-      return
-    }
+    if (type === FrameType.SETTINGS && (flags & Flag.ACK) === 0) return
     throw new Http2Error(
       ErrorCode.PROTOCOL_ERROR,
       'first_frame_not_settings',

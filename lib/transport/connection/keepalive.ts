@@ -44,7 +44,6 @@ export class Keepalive {
   private timer: Timer | undefined
   /** When the PING that waits for an answer was sent. */
   private pingSentMs: number | undefined
-  private running: boolean
   private dormant: boolean
 
   /** Without `timeMs` it never pings. */
@@ -57,18 +56,11 @@ export class Keepalive {
     this.onTimer = () => this.look()
     this.timer = undefined
     this.pingSentMs = undefined
-    this.running = false
     this.dormant = false
-  }
-
-  /** Whether {@link Keepalive.start} was called and {@link Keepalive.stop} was not. */
-  public get started(): boolean {
-    return this.running
   }
 
   /** The connection is ready. Call once. */
   public start(): void {
-    this.running = true
     if (this.timeMs < Number.POSITIVE_INFINITY) this.look()
   }
 
@@ -79,7 +71,6 @@ export class Keepalive {
 
   /** The connection is over. */
   public stop(): void {
-    this.running = false
     this.dormant = false
     this.timer?.cancel()
     this.timer = undefined

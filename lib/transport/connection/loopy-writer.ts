@@ -8,17 +8,22 @@
 //         └─ otherwise ─▶ stream.queue ─▶ ring ─▶ turn ─┘
 //
 // RFC 9113 sections 5.2, 6.1, 6.2, 6.9, 6.10; grpc-go's loopyWriter.
-import { Flag, FrameType, MIN_MAX_FRAME_SIZE, putFrameHeader } from '../../frame/index.ts'
-import { type HpackEncoder, listBytes } from '../../hpack/index.ts'
+import {
+  Flag,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  MAX_WINDOW_BYTES,
+  MIN_MAX_FRAME_SIZE,
+  putFrameHeader,
+} from '../../frame/index.ts'
+import { FIELD_OVERHEAD_BYTES, type HpackEncoder, listBytes } from '../../hpack/index.ts'
 import type { SendWindow } from '../stream/flow-control.ts'
 import { SendItem, SendKind, SendQueue } from '../stream/send-queue.ts'
 import { SendState, type Stream } from '../stream/stream.ts'
 import type { OutgoingSlabs } from './outgoing-slabs.ts'
 
-const FRAME_HEADER = 9
 /** The most DATA of one stream in one turn. */
 const TURN_BYTES = 16_384
-const LIST_FIELD_OVERHEAD = 32
 
 /** What the writer tells the connection as frames are encoded. */
 export interface WriterHost {
@@ -176,7 +181,7 @@ export class LoopyWriter {
   /** WINDOW_UPDATE on a stream, or a changed INITIAL_WINDOW_SIZE. False: over 2^31-1. */
   public streamWindowChanged(stream: Stream, delta: number): boolean {
     stream.sendWindowBytes += delta
-    if (stream.sendWindowBytes > 0x7fff_ffff) return false
+    if (stream.sendWindowBytes > MAX_WINDOW_BYTES) return false
     if (stream.sendState === SendState.WaitingForWindow && stream.sendWindowBytes > 0) {
       this.activate(stream)
       this.host.requestFlush('soon')
@@ -368,7 +373,7 @@ export class LoopyWriter {
   ): void {
     const length = end - start
     const { out } = this
-    out.reserve(FRAME_HEADER + length)
+    out.reserve(FRAME_HEADER_BYTES + length)
     const flags = endStream ? Flag.END_STREAM : 0
     const pos = putFrameHeader(out.buf, out.pos, length, FrameType.DATA, flags, stream.id)
     if (length > 0) copyInto(out.buf, pos, buf, start, end)
@@ -395,9 +400,9 @@ export class LoopyWriter {
     }
     if (stream.id === 0) this.host.assignId(stream)
     const frames = Math.max(1, Math.ceil(bound / this.peerMaxFrameBytes))
-    out.reserve(bound + frames * FRAME_HEADER)
+    out.reserve(bound + frames * FRAME_HEADER_BYTES)
     const { buf, pos } = out
-    const blockStart = pos + FRAME_HEADER
+    const blockStart = pos + FRAME_HEADER_BYTES
     let blockEnd = encoder.begin(buf, blockStart)
     blockEnd = encoder.encode(fields, buf, blockEnd)
     if (extraFields !== undefined) blockEnd = encoder.encode(extraFields, buf, blockEnd)
@@ -415,7 +420,7 @@ export class LoopyWriter {
     endStream: boolean,
   ): number {
     const max = this.peerMaxFrameBytes
-    const blockStart = pos + FRAME_HEADER
+    const blockStart = pos + FRAME_HEADER_BYTES
     const length = blockEnd - blockStart
     const endFlag = endStream ? Flag.END_STREAM : 0
     if (length <= max) {
@@ -426,13 +431,13 @@ export class LoopyWriter {
     for (let i = last; i > 0; i--) {
       const from = blockStart + i * max
       const to = Math.min(from + max, blockEnd)
-      const at = from + i * FRAME_HEADER
+      const at = from + i * FRAME_HEADER_BYTES
       buf.copyWithin(at, from, to)
       const flags = i === last ? Flag.END_HEADERS : 0
-      putFrameHeader(buf, at - FRAME_HEADER, to - from, FrameType.CONTINUATION, flags, id)
+      putFrameHeader(buf, at - FRAME_HEADER_BYTES, to - from, FrameType.CONTINUATION, flags, id)
     }
     putFrameHeader(buf, pos, max, FrameType.HEADERS, endFlag, id)
-    return blockEnd + last * FRAME_HEADER
+    return blockEnd + last * FRAME_HEADER_BYTES
   }
 
   // The bound on the encoded octets also bounds names and values, so the exact sum is rarely needed.
@@ -442,7 +447,7 @@ export class LoopyWriter {
     extraFields: readonly string[] | undefined,
   ): boolean {
     const count = (fields.length + (extraFields?.length ?? 0)) >> 1
-    if (bound + count * LIST_FIELD_OVERHEAD <= this.peerMaxListBytes) return false
+    if (bound + count * FIELD_OVERHEAD_BYTES <= this.peerMaxListBytes) return false
     return totalListBytes(fields, extraFields) > this.peerMaxListBytes
   }
 }

@@ -18,7 +18,7 @@ export interface ConnectionRole {
   isInformational(block: HeaderBlock): boolean
   /** Settings of this role beyond those that every connection announces. */
   readonly extraSettings: SettingEntries
-  /** The rules for a first final block from the peer; a token when it breaks one. */
+  /** The rules for a 1xx or first final block from the peer; a token when it breaks one. */
   checkHeaders(block: HeaderBlock): string | undefined
   /** May a further stream of the peer open? Otherwise it is refused (REFUSED_STREAM). */
   mayAccept(openStreams: number): boolean

@@ -1,9 +1,10 @@
 // One port for HTTP/2 with prior knowledge and for something else, usually HTTP/1: whoever does not
 // begin with the client preface belongs to the other. Keeps no time: the listener does. RFC 9113 3.4.
 import type { Duplex } from 'node:stream'
+import { CONNECTION_PREFACE } from '../../frame/index.ts'
 
 /** The 24 octets that a client of HTTP/2 begins with. */
-export const CLIENT_PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
+export const CLIENT_PREFACE: Buffer = Buffer.from(CONNECTION_PREFACE, 'latin1')
 
 /** What takes connections that are not HTTP/2; an `http.Server` is one. */
 export interface OtherProtocol {

@@ -7,6 +7,8 @@ import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from '../../frame/index.ts'
 
 /** Kept below the largest window, so that SETTINGS may still raise a stream that was extended. */
 const GROWTH_RESERVE_BYTES = 16 * 1024 * 1024
+/** The most that a DATA frame has besides its data: a length octet and 255 of padding (6.1). */
+const MAX_PADDING_BYTES = 256
 
 /**
  * What the peer may still send on one stream. The peer's window is, at every moment,
@@ -84,9 +86,12 @@ export class RecvWindow {
    * The application waits for a message of which `bytes` octets, prefix and the part already held
    * included, are needed. Returns the increment that lets the peer send the rest without a further
    * one, or 0 when it can. Idempotent. (Call it for the prefix too: a window may be smaller.)
+   *
+   * The peer may pad. Padding comes back frame by frame, so room for that of one frame is enough;
+   * without it the last frame would not fit, and nothing held is taken before it has come.
    */
   public maybeAdjust(bytes: number): number {
-    const missing = bytes - this.pendingData - this.availableBytes
+    const missing = bytes + MAX_PADDING_BYTES - this.pendingData - this.availableBytes
     if (missing <= 0) return 0
     const update = this.flush()
     const extension = Math.min(
@@ -167,9 +172,8 @@ export class ConnectionRecvWindow {
   }
 }
 
-/** What we may still send, on a stream or on the connection. */
+/** What we may still send on the connection. (A stream has a number, which loopy-writer.ts moves.) */
 export class SendWindow {
-  /** Negative when the peer's SETTINGS took away what had been sent already (6.9.2). */
   public available: number
 
   public constructor(initialBytes: number) {
@@ -177,8 +181,8 @@ export class SendWindow {
   }
 
   /**
-   * Counts a WINDOW_UPDATE. False: the window would exceed 2^31-1, a FLOW_CONTROL_ERROR of the
-   * stream or of the connection (6.9.1).
+   * Counts a WINDOW_UPDATE. False: the window would exceed 2^31-1, a connection error of type
+   * FLOW_CONTROL_ERROR (6.9.1).
    */
   public add(increment: number): boolean {
     if (this.available > MAX_WINDOW_BYTES - increment) return false
@@ -189,15 +193,5 @@ export class SendWindow {
   /** Counts DATA sent, at most {@link available}. */
   public take(bytes: number): void {
     this.available -= bytes
-  }
-
-  /**
-   * Moves a stream's window by the change of the peer's SETTINGS_INITIAL_WINDOW_SIZE. False: it
-   * would exceed 2^31-1, a connection error of type FLOW_CONTROL_ERROR (6.9.2).
-   */
-  public adjustInitial(deltaBytes: number): boolean {
-    if (deltaBytes > 0 && this.available > MAX_WINDOW_BYTES - deltaBytes) return false
-    this.available += deltaBytes
-    return true
   }
 }

@@ -67,11 +67,3 @@ export function classifyBlock(
 ): BlockVerdict {
   return VERDICTS[(phase << 2) | (informational ? 2 : 0) | (endStream ? 1 : 0)]!
 }
-
-/**
- * The rule that DATA breaks in this phase: a message starts with its header block (section 8.1), so
- * DATA first is a stream error of type PROTOCOL_ERROR. (In phase Done the stream state has the say.)
- */
-export function checkDataPhase(phase: HalfPhase): 'data_before_headers' | undefined {
-  return phase === HalfPhase.AwaitingHeaders ? 'data_before_headers' : undefined
-}

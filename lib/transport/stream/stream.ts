@@ -6,7 +6,7 @@ import type { RecvWindow } from './flow-control.ts'
 import { HalfPhase } from './half-phase.ts'
 import type { SendQueue } from './send-queue.ts'
 import type { StreamHandler } from './stream-handler.ts'
-import { StreamState } from './stream-state.ts'
+import { isClosed, StreamState } from './stream-state.ts'
 
 /** What a stream asks of its connection. */
 export interface StreamHost {
@@ -119,7 +119,7 @@ export class Stream {
 
   /** True once the stream is over; nothing will be sent or delivered any more. */
   public get closed(): boolean {
-    return this.state >= StreamState.ClosedByEnd
+    return isClosed(this.state)
   }
 
   /** Whether the first final header block was sent, or is on its way. */

@@ -1,7 +1,7 @@
 // What was made once and is kept in the cache as long as what it was made from is the same.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 
 /** Ignored by git; everything in it can be deleted. */
 export const CACHE: string = resolve('.cache/conformance')
@@ -36,7 +36,7 @@ function digest(sources: readonly string[]): string {
 /** A source that is no file stands for itself. */
 function addTo(hash: ReturnType<typeof createHash>, source: string): void {
   const stat = statSync(source, { throwIfNoEntry: false })
-  hash.update(`${source}\n`)
+  hash.update(`${relative('', source)}\n`)
   if (stat?.isDirectory()) {
     for (const entry of readdirSync(source).sort()) addTo(hash, join(source, entry))
   } else if (stat !== undefined) {

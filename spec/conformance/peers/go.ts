@@ -11,6 +11,7 @@ const PACKAGES = {
   connectconformance: 'connectrpc.com/conformance/cmd/connectconformance',
   'connect-grpc-server': 'connectrpc.com/conformance/cmd/grpcserver',
   'connect-grpc-client': 'connectrpc.com/conformance/cmd/grpcclient',
+  hpackpeer: './hpackpeer',
   'interop-client': 'google.golang.org/grpc/interop/client',
   'interop-server': 'google.golang.org/grpc/interop/server',
   'interop-http2': 'google.golang.org/grpc/interop/http2',
@@ -25,11 +26,14 @@ const BUILD_MS = 15 * 60_000
 /** The path of a program, built when it is not. */
 export async function goTool(name: GoTool, progress: (line: string) => void): Promise<string> {
   const go = requireOnPath('go', 'see https://go.dev/doc/install (1.26 or newer)')
-  const sources = [join(MODULE, 'go.mod'), join(MODULE, 'go.sum'), PACKAGES[name]]
+  const packagePath = PACKAGES[name]
+  // A package of our own is a folder, and is built anew when it changes.
+  const source = packagePath.startsWith('./') ? resolve(MODULE, packagePath) : packagePath
+  const sources = [join(MODULE, 'go.mod'), join(MODULE, 'go.sum'), source]
   const folder = await built(`go/${name}`, sources, async (made) => {
-    progress(`builds ${name} (go build ${PACKAGES[name]})`)
+    progress(`builds ${name} (go build ${packagePath})`)
     // Without -trimpath: the interop server finds its certificates by the paths compiled in.
-    const args = ['build', '-buildvcs=false', '-o', join(made, name), PACKAGES[name]]
+    const args = ['build', '-buildvcs=false', '-o', join(made, name), source]
     await outputOf({ file: go, args, cwd: MODULE }, BUILD_MS)
   })
   return join(folder, name)

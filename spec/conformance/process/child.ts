@@ -1,7 +1,6 @@
 // Programs that take part in a suite: started, waited for, stopped by their id. Knows nothing of what
 // they are.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 
 /** A program and its arguments. */
@@ -29,7 +28,7 @@ export interface Ended extends Exit {
 
 const STOP_GRACE_MS = 5_000
 /** More output of one program is not kept. */
-const MAX_OUTPUT_CHARS = 16 * 1024 * 1024
+const MAX_OUTPUT_CHARS = 64 * 1024 * 1024
 
 /** A command as one would type it. */
 export function commandLine({ file, args }: Command): string {
@@ -114,22 +113,29 @@ export class Child {
     return commandLine(this.command)
   }
 
-  private async awaitEnd(): Promise<Exit> {
-    const failed = once(this.process, 'error').then(([error]) => {
-      this.err.append(`${(error as Error).message}\n`)
-      return [null, null]
+  private awaitEnd(): Promise<Exit> {
+    return new Promise((resolve) => {
+      const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+        this.exit = { code, signal }
+        resolve(this.exit)
+      }
+      this.process.once('close', end)
+      this.process.once('error', (error) => {
+        this.err.append(`${error.message}\n`)
+        end(null, null)
+      })
     })
-    const closed = once(this.process, 'close')
-    const [code, signal] = (await Promise.race([closed, failed])) as [number, NodeJS.Signals]
-    this.exit = { code, signal }
-    return this.exit
   }
 }
 
-/** Runs a program to its end, or stops it after `withinMs`. */
-export async function runToEnd(command: Command, withinMs: number): Promise<Ended> {
+/** Runs a program to its end, with `input` to read, or stops it after `withinMs`. */
+export async function runToEnd(
+  command: Command,
+  withinMs: number,
+  input: string = '',
+): Promise<Ended> {
   const child = new Child(command)
-  child.stdin.end()
+  child.stdin.end(input)
   let timedOut = false
   const timer = setTimeout(() => {
     timedOut = true

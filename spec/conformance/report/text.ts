@@ -1,6 +1,9 @@
 // A run as text for a terminal: what failed and with which frames, then the counts.
 import type { CaseResult, SuiteResult } from '../suite.ts'
 
+/** Of one suite; the JUnit report has them all. */
+const MAX_FAILURES = 20
+
 /** How many cases passed and failed. */
 export interface Count {
   readonly passed: number
@@ -26,7 +29,11 @@ export function countText({ passed, failed }: Count): string {
 /** A result: each failure in full, a line of groups, and the line with the count. */
 export function resultText(result: SuiteResult): string {
   const { suite, cases, groups, ms } = result
-  const failures = cases.filter(({ failure }) => failure !== undefined).map(failureText)
+  const failed = cases.filter(({ failure }) => failure !== undefined)
+  const failures = failed.slice(0, MAX_FAILURES).map(failureText)
+  if (failed.length > MAX_FAILURES) {
+    failures.push(`  FAILED and ${failed.length - MAX_FAILURES} more`)
+  }
   const lines = groups.map(
     ({ name, cases: pinned }) => `${name} ${groupCount(cases, name)}/${pinned}`,
   )

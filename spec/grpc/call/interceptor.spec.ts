@@ -1,9 +1,10 @@
 // Interceptors: the same shape at both sides, for calls of every kind.
 import t from 'tap'
 import type { Interceptor } from '../../../lib/grpc/call/interceptor.ts'
+import type { StatsHandler } from '../../../lib/grpc/observe/stats.ts'
 import { Metadata } from '../../../lib/grpc/protocol/metadata.ts'
 import { RpcError } from '../../../lib/grpc/protocol/rpc-error.ts'
-import { EchoBench, type Note } from '../../support/echo-service.ts'
+import { Echo, EchoBench, type Note } from '../../support/echo-service.ts'
 import { collect } from '../../support/rpc-bench.ts'
 
 const THREE: readonly Note[] = [{ n: 1 }, { n: 2 }, { n: 3 }]
@@ -343,4 +344,71 @@ t.test('both ways at once through interceptors', async (t) => {
   t.strictSame(await bench.run(answers.next()), { done: true, value: undefined })
   t.equal(chat.peerAddress, 'bench:1')
   await bench.assertQuiet(t)
+})
+
+t.test('options of a request stay with the object that was sent', async (t) => {
+  const text = 'x'.repeat(5000)
+  const first = { text, n: 1 }
+  const second = { text, n: 2 }
+  const through: Interceptor = (request, next) => next(request)
+  const rewriting =
+    (rewrite: (notes: Note[]) => Note[]): Interceptor =>
+    async (request, next) => {
+      const notes: Note[] = []
+      for await (const note of request.message as AsyncIterable<Note>) notes.push(note)
+      return next({ ...request, message: rewrite(notes) })
+    }
+  const twice: Interceptor = async (request, next) => {
+    const notes: Note[] = []
+    for await (const note of request.message as AsyncIterable<Note>) notes.push(note)
+    const kept = { ...request, message: notes }
+    await next(kept)
+    return next(kept)
+  }
+  // `first` is sent with `compress: false`: whether each request came packed.
+  const rows: [string, readonly Interceptor[], boolean[]][] = [
+    ['none', [], [false, true]],
+    ['passed on', [through, through], [false, true]],
+    ['reordered', [rewriting((notes) => notes.reverse())], [true, false]],
+    ['replaced', [rewriting((notes) => notes.map((note) => ({ ...note })))], [true, true]],
+    ['left out', [rewriting((notes) => notes.slice(1))], [true]],
+    ['sent again', [rewriting(([a]) => [a!, a!])], [false, false]],
+    ['two tries', [twice], [false, true, false, true]],
+  ]
+  for (const [name, interceptors, expected] of rows) {
+    const packed: boolean[] = []
+    const stats: StatsHandler = {
+      handleRpc(_tag, event) {
+        if (event.kind === 'inPayload') packed.push(event.wireBytes < event.messageBytes)
+      },
+    }
+    const bench = new EchoBench({}, { server: { stats } })
+    const call = bench.client.sum({ interceptors, compression: 'gzip' })
+    const sent = [call.send(first, { compress: false }), call.send(second)]
+    call.end()
+    await bench.run(call.response)
+    t.strictSame(await bench.run(Promise.all(sent)), [true, true], name)
+    t.strictSame(packed, expected, name)
+    await bench.assertQuiet(t)
+  }
+})
+
+t.test('options of the one request of a call, sent by its handle', async (t) => {
+  const through: Interceptor = (request, next) => next(request)
+  for (const interceptors of [[], [through]]) {
+    const sizes: number[] = []
+    const stats: StatsHandler = {
+      handleRpc(_tag, event) {
+        if (event.kind === 'inPayload') sizes.push(event.wireBytes - event.messageBytes)
+      },
+    }
+    const bench = new EchoBench({}, { server: { stats } })
+    const caller = bench.conn.caller(Echo.methods.unary)
+    const call = caller.stream({ interceptors, compression: 'gzip' })
+    void call.send({ text: 'x'.repeat(5000) }, { compress: false })
+    call.end()
+    await bench.run(call.response)
+    t.strictSame(sizes, [5], 'a prefix, and nothing saved')
+    await bench.assertQuiet(t)
+  }
 })

@@ -82,6 +82,9 @@ t.test('credentials that fail', async (t) => {
     [new RpcError(7, 'not you'), { code: 7, rawMessage: 'not you' }],
     [new RpcError(14, 'later'), { code: 14 }],
     [new RpcError(5, 'no key'), { code: 13, message: /illegal status code/ }],
+    [Symbol('key'), { code: 16, message: /Symbol\(key\)/ }],
+    [Object.create(null), { code: 16, message: /something that has no text/ }],
+    [undefined, { code: 16, message: /undefined/ }],
   ]
   const bench = new EchoBench()
   for (const [thrown, expected] of rows) {
@@ -93,12 +96,16 @@ t.test('credentials that fail', async (t) => {
           throw thrown
         },
       }
-      const name = `${String(thrown)} ${later ? 'later' : 'at once'}`
-      t.match(await bench.error(bench.client.unary({}, { credentials: own })), expected, name)
+      const name = `${RpcError.from(thrown).message} ${later ? 'later' : 'at once'}`
+      const error = await bench.error(bench.client.unary({}, { credentials: own }))
+      t.match(error, expected, name)
+      t.ok(error instanceof RpcError, name)
     }
   }
-  const bad = { allowInsecure: true, metadata: () => ({ te: 'x' }) }
-  t.match(await bench.error(bench.client.unary({}, { credentials: bad })), { code: 16 })
+  for (const bad of [{ te: 'x' }, null, 5, Object.assign(Object.create(null), { a: Symbol() })]) {
+    const own: CallCredentials = { allowInsecure: true, metadata: () => bad as never }
+    t.match(await bench.error(bench.client.unary({}, { credentials: own })), { code: 16 })
+  }
   await bench.assertQuiet(t)
 })
 

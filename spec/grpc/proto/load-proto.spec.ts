@@ -238,6 +238,44 @@ t.test('describes files as protoc does', async (t) => {
   }
 })
 
+t.test('describes options that are lists and messages, as often as they were given', async (t) => {
+  const text = `syntax = "proto2"; import "google/protobuf/descriptor.proto";
+    extend google.protobuf.FieldOptions { optional int32 mine = 50000; }
+    message A { optional int32 a = 1 [
+      targets = TARGET_TYPE_FIELD, deprecated = true, (mine) = 1, targets = TARGET_TYPE_FILE,
+      edition_defaults = { edition: EDITION_PROTO2 value: "x" },
+      edition_defaults = { edition: EDITION_2023, value: "y" },
+      feature_support.edition_introduced = EDITION_2023,
+      feature_support.edition_removed = EDITION_2024 ];
+    }`
+  const { root } = await loadProto({ text, name: 'options.proto' })
+  const files = decodeFiles(toFileDescriptorSet(root))
+  t.same(files.map(({ name }) => name).sort(), [
+    'google/protobuf/descriptor.proto',
+    'options.proto',
+  ])
+  t.match(files.find(({ name }) => name === 'options.proto')?.['messageType'], [
+    {
+      field: [
+        {
+          options: {
+            deprecated: true,
+            targets: ['TARGET_TYPE_FIELD', 'TARGET_TYPE_FILE'],
+            editionDefaults: [
+              { edition: 'EDITION_PROTO2', value: 'x' },
+              { edition: 'EDITION_2023', value: 'y' },
+            ],
+            featureSupport: {
+              editionIntroduced: 'EDITION_2023',
+              editionRemoved: 'EDITION_2024',
+            },
+          },
+        },
+      ],
+    },
+  ])
+})
+
 t.test('describes oneofs by their declared names', async (t) => {
   const text = `syntax = "proto3"; package p; message A {
     oneof camelCase { int32 a = 1; } oneof snake_case { int32 b = 2; } oneof Upper_Case { int32 c = 3; }

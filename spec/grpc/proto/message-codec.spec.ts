@@ -663,6 +663,18 @@ t.test('a codec of text is made when it is used', async (t) => {
   t.throws(() => encode(codecs.of('p.B'), {}), /no such .*p\.B/)
 })
 
+t.test('a codec of text decodes before anything was encoded', (t) => {
+  const codecs = lazyCodecs(`syntax = "proto3"; package p;
+    message A { double number = 1; string text = 2; B inner = 3; optional int32 maybe = 4; }
+    message B { bool flag = 1; }`)
+  t.strictSame(decode(codecs.of<Value>('p.A'), hex('1a 00')), {
+    number: 0,
+    text: '',
+    inner: { flag: false },
+  })
+  t.end()
+})
+
 t.test('says so where code from strings is forbidden', async (t) => {
   const script = `
     const { lazyCodecs } = await import('./dist/lib/grpc/proto/message-codec.js')

@@ -1,3 +1,4 @@
+import * as zlib from 'node:zlib'
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
@@ -7,15 +8,21 @@ import {
   brotliCompressor,
   type Compressor,
   Compressors,
+  CompressorUnavailable,
   compressMessage,
   decompressMessage,
   deflateCompressor,
   gzipCompressor,
   unknownEncoding,
+  zstdCompressor,
 } from '../../../lib/grpc/protocol/compression.ts'
 import { RpcError } from '../../../lib/grpc/protocol/rpc-error.ts'
 
-const ALL = [gzipCompressor, deflateCompressor, brotliCompressor]
+const hasZstd = 'zstdCompress' in zlib
+const ALL = [
+  ...[gzipCompressor, deflateCompressor, brotliCompressor],
+  ...(hasZstd ? [zstdCompressor()] : []),
+]
 const MiB = 1024 * 1024
 
 function compress(compressor: Compressor, bytes: Buffer): Buffer | Promise<Buffer> {
@@ -171,4 +178,12 @@ t.test('wraps what a foreign compressor throws', async (t) => {
     token: 'message_compress_failed',
   })
   t.match(await outcome(broken, Buffer.from('x')), { code: Code.Internal, rawMessage: /no$/ })
+})
+
+t.test('zstd is there where Node has it, and says what it needs elsewhere', async (t) => {
+  if (hasZstd) t.equal(zstdCompressor().name, 'zstd')
+  else t.throws(zstdCompressor, CompressorUnavailable)
+  t.match(new CompressorUnavailable('zstd', '22.15'), {
+    message: `compressor_unavailable: zstd needs Node 22.15; this is ${process.version}`,
+  })
 })

@@ -62,7 +62,6 @@ t.test('silence brings a ping, then the end', (t) => {
   rig.clock.advance(1)
   t.same(rig.log, [10_000, 'failed'])
   t.equal(rig.clock.pending, 0)
-  t.notOk(rig.keepalive.started)
   t.end()
 })
 
@@ -173,7 +172,6 @@ t.test('without an interval it does nothing', (t) => {
   const rig = new Rig({})
   rig.open()
   rig.keepalive.start()
-  t.ok(rig.keepalive.started)
   t.equal(rig.clock.pending, 0)
   rig.open()
   t.equal(rig.clock.pending, 0)

@@ -1,10 +1,6 @@
 import t from 'tap'
 import { errorCodeName } from '../../../lib/frame/index.ts'
-import {
-  checkDataPhase,
-  classifyBlock,
-  HalfPhase,
-} from '../../../lib/transport/stream/half-phase.ts'
+import { classifyBlock, HalfPhase } from '../../../lib/transport/stream/half-phase.ts'
 
 type PhaseName = keyof typeof HalfPhase
 
@@ -39,10 +35,3 @@ for (const [phase, informational, endStream, want] of rows) {
     t.end()
   })
 }
-
-t.test('data may not come before the final header block', (t) => {
-  t.equal(checkDataPhase(HalfPhase.AwaitingHeaders), 'data_before_headers')
-  t.equal(checkDataPhase(HalfPhase.Body), undefined)
-  t.equal(checkDataPhase(HalfPhase.Done), undefined)
-  t.end()
-})
