@@ -6,6 +6,7 @@ import { grpcJava } from './suites/grpc-java.ts'
 import { h2spec } from './suites/h2spec.ts'
 import { h2specd } from './suites/h2specd.ts'
 import { negative } from './suites/negative.ts'
+import { proxies } from './suites/proxies.ts'
 import { vectors } from './suites/vectors.ts'
 
 export const SUITES: readonly Suite[] = [
@@ -15,6 +16,7 @@ export const SUITES: readonly Suite[] = [
   connectClient,
   grpcGo,
   grpcJava,
+  proxies,
   negative,
   vectors,
 ]
