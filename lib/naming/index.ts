@@ -1,8 +1,9 @@
 export { createDnsResolver, type DnsResolverOptions, dnsResolver } from './dns.ts'
-export type { DnsLookup } from './dns-lookup.ts'
+export { type DnsLookup, DnsLookupError, type SrvRecord } from './dns-lookup.ts'
 export { ipv4Resolver, ipv6Resolver } from './ip.ts'
 export { ManualResolver, type ManualResolverEvents } from './manual.ts'
 export { passthroughResolver } from './passthrough.ts'
+export type { PollingOptions } from './polling-resolver.ts'
 export { findResolver, getResolver, type ResolvableTarget, registerResolver } from './registry.ts'
 export {
   type Address,
