@@ -20,3 +20,11 @@ export {
 export { staticResolver } from './static.ts'
 export { parseTarget, type Target } from './target.ts'
 export { unixAbstractResolver, unixResolver } from './unix.ts'
+export { createDnsNaming, type DnsNamingOptions } from './v1/dns-naming.ts'
+export { resolverFromNaming } from './v1/naming-adapter.ts'
+export type {
+  GrpclbMetadata,
+  NamingResolver,
+  NamingUpdate,
+  Watcher,
+} from './v1/watcher.ts'
