@@ -64,6 +64,24 @@ interface Pair {
   readonly tls: boolean
 }
 
+type Make = (progress: (line: string) => void) => Promise<Command>
+
+/** Both ends by programs with the flags of grpc-go's; the server prints `127.0.0.1:PORT`. */
+export function programs(
+  server: Make,
+  client: Make,
+): Pick<InteropPeer, 'interopServer' | 'interopClient'> {
+  return {
+    interopServer: {
+      command: async ({ port }, progress) => {
+        const { args, ...command } = await server(progress)
+        return { ...command, args: [...args, `--port=${port}`] }
+      },
+    },
+    interopClient: { command: (_, progress) => client(progress) },
+  }
+}
+
 /** The suite of a peer. */
 export function interopSuite(peer: InteropPeer): Suite {
   const { name, summary, versions, cases } = peer
