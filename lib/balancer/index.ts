@@ -1,3 +1,4 @@
+export { aggregate, aggregateState } from './aggregate.ts'
 export type {
   Balancer,
   BalancerBuilder,
@@ -5,8 +6,18 @@ export type {
   BalancerOptions,
   BalancerState,
 } from './balancer.ts'
+export { ChildPolicy } from './child-policy.ts'
 export { ConnectivityState } from './connectivity.ts'
-export { pickFirst } from './pick-first.ts'
+export {
+  EndpointSharding,
+  type EndpointShardingOptions,
+  type EndpointState,
+} from './endpoint-sharding.ts'
+export { endpointWeight, WEIGHT_ATTRIBUTE } from './endpoint-weight.ts'
+export { GracefulSwitch } from './graceful-switch.ts'
+export { defaultLbConfig, type LbConfig, parseLbConfig } from './lb-config.ts'
+export type { LoadReport } from './load-report.ts'
+export { type PickFirstConfig, pickFirst } from './pick-first.ts'
 export {
   failingPicker,
   fixedPicker,
@@ -17,4 +28,5 @@ export {
   WAITING_PICKER,
 } from './picker.ts'
 export { getBalancer, registerBalancer } from './registry.ts'
-export type { SubConn, SubConnState } from './sub-conn.ts'
+export { roundRobin } from './round-robin.ts'
+export type { SubConn, SubConnListener, SubConnState } from './sub-conn.ts'

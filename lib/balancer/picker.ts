@@ -1,12 +1,15 @@
 // Which connection a call takes: asked once per try of a call, answers at once.
 // Source: grpc-go balancer.Picker, gRFC A54 for what 'fail' and 'drop' may say.
 import type { Status } from '../base/status.ts'
+import type { LoadReport } from './load-report.ts'
 import type { SubConn } from './sub-conn.ts'
 
 /** What a picker may know of a call. Valid only until `pick` returns. */
 export interface PickInfo {
   /** As on the wire: `/package.Service/Method`. */
   readonly path: string
+  /** A field of the call's metadata; several values are joined by commas. For hashing. */
+  header(name: string): string | undefined
 }
 
 /** How a picked call ended. */
@@ -15,6 +18,8 @@ export interface PickOutcome {
   /** Whether any of the call's octets reached the transport. */
   readonly bytesSent: boolean
   readonly bytesReceived: boolean
+  /** What the server reported of its load with the call's trailers. Read when asked for. gRFC A51. */
+  load(): LoadReport | undefined
 }
 
 /** A picker's answer. */

@@ -1,3 +1,4 @@
+export type { LoadReport } from '../balancer/index.ts'
 export { ByteSink } from '../base/byte-sink.ts'
 export { Code, codeName, type Status } from '../base/status.ts'
 export type {
@@ -40,7 +41,7 @@ export {
   gzipCompressor,
   zstdCompressor,
 } from './protocol/compression.ts'
-export { type LoadReport, loadReportOf } from './protocol/load-report.ts'
+export { loadReportOf } from './protocol/load-report.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
 export {
   bidi,

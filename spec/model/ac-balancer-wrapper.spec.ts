@@ -26,7 +26,7 @@ class Bench {
       connector,
       { stateChanged: ({ state }) => this.log.push(state), resolveNow() {}, gone() {} },
     )
-    this.wrapper = new AcBalancerWrapper(addrConn)
+    this.wrapper = new AcBalancerWrapper(addrConn, (callback) => callback())
     this.subConn = this.wrapper
   }
 }

@@ -44,7 +44,7 @@ t.test('an address goes from the resolver to a connection in exactly these steps
       return {
         handleResolvedAddrs(resolved) {
           log.push('balancer.handleResolvedAddrs')
-          return inner.handleResolvedAddrs(resolved)
+          return inner.handleResolvedAddrs(resolved, undefined)
         },
         resolverError: (status) => inner.resolverError(status),
         handleSubConnStateChange(subConn, change) {
@@ -90,13 +90,12 @@ t.test('an address goes from the resolver to a connection in exactly these steps
   await settle()
   t.strictSame(log.splice(0), [
     'clientConn.handleResolvedAddrs',
-    'balancer is built',
     'ccBalancerWrapper.handleResolvedAddrs',
+    'balancer is built',
     'balancer.handleResolvedAddrs',
+    'ccBalancerWrapper.updateBalancerState',
     'cc.newSubConn',
-    'ccBalancerWrapper.updateBalancerState',
     'balancer.handleSubConnStateChange CONNECTING',
-    'ccBalancerWrapper.updateBalancerState',
   ])
   t.strictSame(network.addresses, ['a:1'])
 

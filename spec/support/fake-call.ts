@@ -16,6 +16,8 @@ export class FakeCall implements PendingPick {
     this.waitForReady = options.waitForReady ?? false
   }
 
+  public header(): undefined {}
+
   public onTransport(transport: ChannelTransport): void {
     this.log.push(transport.peer.address)
   }

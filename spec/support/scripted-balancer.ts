@@ -19,7 +19,7 @@ export interface Script {
 
 /** Builder and, once built, policy in one; for one channel. */
 export class ScriptedBalancer implements BalancerBuilder, Balancer {
-  public readonly name = 'scripted'
+  public readonly name: string = 'scripted'
   public readonly log: string[] = []
   public script: Script
   /** Callbacks that began inside another one. */

@@ -1,20 +1,22 @@
 // Stands between a channel and its policy: calls the policy from the channel's queue only, makes its
-// SubConns, and lets nothing through once closed. Source: grpc-go ccBalancerWrapper.
+// SubConns, goes over to another policy gracefully, and lets nothing through once closed.
+// Source: grpc-go ccBalancerWrapper.
 import {
-  type Balancer,
-  type BalancerBuilder,
   type BalancerClientConn,
   type BalancerOptions,
   type BalancerState,
   ConnectivityState,
   fixedPicker,
+  GracefulSwitch,
+  type LbConfig,
   type SubConn,
+  type SubConnListener,
   type SubConnState,
 } from '../../balancer/index.ts'
 import type { Serializer } from '../../base/serializer.ts'
 import { Code, type Status } from '../../base/status.ts'
 import type { Address, ResolverState } from '../../naming/index.ts'
-import { AcBalancerWrapper } from './ac-balancer-wrapper.ts'
+import { AcBalancerWrapper, type ScheduleCallback } from './ac-balancer-wrapper.ts'
 import type { AddrConn } from './addr-conn.ts'
 
 /** The channel as its policy's wrapper sees it. */
@@ -26,29 +28,17 @@ export interface BalancedChannel {
   resolveNow(): void
 }
 
-/** One per life of a policy: until the channel closes or becomes idle. */
+/** One for as long as the channel has a resolver: until it closes or becomes idle. */
 export class CcBalancerWrapper implements BalancerClientConn {
   private readonly channel: BalancedChannel
   private readonly serializer: Serializer
-  private readonly policyName: string
-  private readonly policy: Balancer | undefined
-  private readonly subConns = new Set<SubConn>()
+  private readonly policies: GracefulSwitch
   private closed = false
 
-  public constructor(
-    channel: BalancedChannel,
-    serializer: Serializer,
-    builder: BalancerBuilder,
-    options: BalancerOptions,
-  ) {
+  public constructor(channel: BalancedChannel, serializer: Serializer, options: BalancerOptions) {
     this.channel = channel
     this.serializer = serializer
-    this.policyName = builder.name
-    try {
-      this.policy = builder.build(this, options)
-    } catch (cause) {
-      this.policyThrew(cause)
-    }
+    this.policies = new GracefulSwitch(this, options)
   }
 
   public get target(): string {
@@ -56,38 +46,35 @@ export class CcBalancerWrapper implements BalancerClientConn {
   }
 
   /** To be called from the queue. False: the policy has no use for it. */
-  public handleResolvedAddrs(resolved: ResolverState): boolean {
-    return this.ask((policy) => policy.handleResolvedAddrs(resolved)) ?? false
+  public handleResolvedAddrs(resolved: ResolverState, lbConfig: LbConfig): boolean {
+    const { name } = lbConfig.builder
+    return this.ask(() => this.policies.handleResolvedAddrs(resolved, lbConfig), name) ?? false
   }
 
-  /** To be called from the queue. */
-  public resolverError(status: Status): void {
-    this.ask((policy) => policy.resolverError(status))
+  /** To be called from the queue. Makes a policy of `fallback` when there is none yet. */
+  public resolverError(status: Status, fallback: LbConfig): void {
+    this.ask(() => this.policies.resolverError(status, fallback), fallback.builder.name)
   }
 
   public exitIdle(): void {
-    this.serializer.schedule(() => this.ask((policy) => policy.exitIdle()))
+    this.serializer.schedule(() => this.ask(() => this.policies.exitIdle()))
   }
 
-  /** Shuts the SubConns down; the policy is told nothing more but this. */
+  /** Ends the policy, which is told nothing more, and its SubConns. */
   public close(): void {
     if (this.closed) return
-    this.serializer.schedule(() => this.closePolicy())
+    this.serializer.schedule(() => this.closePolicies())
     this.closed = true
-    for (const subConn of this.subConns) subConn.shutdown()
-    this.subConns.clear()
   }
 
-  public newSubConn(addresses: readonly Address[]): SubConn {
-    if (this.closed) throw new Error(`sub_conn_closed: got ${this.policyName} after its close`)
+  public newSubConn(addresses: readonly Address[], listener: SubConnListener = ignore): SubConn {
+    if (this.closed) throw new Error('sub_conn_closed: got a policy after its close')
     if (addresses.length === 0) throw new Error('sub_conn_empty: got no address, want at least one')
-    const subConn: SubConn = new AcBalancerWrapper(
-      this.channel.newAddrConn(addresses, (change) => {
-        this.serializer.schedule(() => this.handleSubConnStateChange(subConn, change))
-      }),
-    )
-    this.subConns.add(subConn)
-    return subConn
+    const schedule: ScheduleCallback = (callback) => {
+      this.serializer.schedule(() => this.ask(callback))
+    }
+    const onState = (change: SubConnState): void => schedule(() => listener(change))
+    return new AcBalancerWrapper(this.channel.newAddrConn(addresses, onState), schedule)
   }
 
   public removeSubConn(subConn: SubConn): void {
@@ -102,36 +89,30 @@ export class CcBalancerWrapper implements BalancerClientConn {
     if (!this.closed) this.channel.resolveNow()
   }
 
-  private handleSubConnStateChange(subConn: SubConn, change: SubConnState): void {
-    if (change.state === ConnectivityState.Shutdown) this.subConns.delete(subConn)
-    this.ask((policy) => policy.handleSubConnStateChange(subConn, change))
-  }
-
-  private closePolicy(): void {
+  private closePolicies(): void {
     try {
-      this.policy?.close()
+      this.policies.close()
     } catch {
       // It is gone; there is nobody left whom its failure concerns.
     }
   }
 
   /** Calls the policy, which others may have written. */
-  private ask<T>(call: (policy: Balancer) => T): T | undefined {
-    if (this.closed || this.policy === undefined) return undefined
+  private ask<T>(call: () => T, name = this.policies.newest?.name): T | undefined {
+    if (this.closed) return undefined
     try {
-      return call(this.policy)
+      return call()
     } catch (cause) {
-      this.policyThrew(cause)
+      const message = `policy_threw: ${name}: ${String(cause)}`
+      const status: Status = { code: Code.Internal, message, cause }
+      this.updateBalancerState({
+        state: ConnectivityState.TransientFailure,
+        picker: fixedPicker({ kind: 'drop', status }),
+      })
       return undefined
     }
   }
-
-  private policyThrew(cause: unknown): void {
-    const message = `policy_threw: ${this.policyName}: ${String(cause)}`
-    const status: Status = { code: Code.Internal, message, cause }
-    this.updateBalancerState({
-      state: ConnectivityState.TransientFailure,
-      picker: fixedPicker({ kind: 'drop', status }),
-    })
-  }
 }
+
+/** {@link GracefulSwitch} gives every SubConn of its policies a listener. */
+function ignore(): void {}

@@ -8,7 +8,9 @@ import {
   type BalancerBuilder,
   type BalancerState,
   ConnectivityState,
+  defaultLbConfig,
   getBalancer,
+  type LbConfig,
   type SubConnState,
 } from '../../balancer/index.ts'
 import type { BackoffOptions } from '../../base/backoff.ts'
@@ -119,7 +121,7 @@ export class ClientConn implements CallChannel {
   private readonly callDefaults: CallDefaults
   private readonly logger: Logger
   private readonly resolvable: ResolvableTarget
-  private readonly balancerBuilder: BalancerBuilder
+  private readonly lbConfig: LbConfig
   private readonly serializer: Serializer = new Serializer()
   private readonly connector: Connector
   private readonly states: ConnectivityStateManager
@@ -145,7 +147,7 @@ export class ClientConn implements CallChannel {
     this.target = target
     this.resolvable = findResolver(target, options.resolvers, options.defaultScheme)
     this.authority = channelAuthority(this.resolvable, options.authority)
-    this.balancerBuilder = findBalancer(options.balancer)
+    this.lbConfig = defaultLbConfig(findBalancer(options.balancer))
     this.connector = new Connector({
       ...options,
       authority: this.authority,
@@ -300,12 +302,12 @@ export class ClientConn implements CallChannel {
   }
 
   private handleResolvedAddrs(state: ResolverState): boolean {
-    return this.balancer().handleResolvedAddrs(state)
+    return this.balancer().handleResolvedAddrs(state, this.lbConfig)
   }
 
   private handleResolverError(status: Status): void {
     this.states.noteFailure(status)
-    this.balancer().resolverError(status)
+    this.balancer().resolverError(status, this.lbConfig)
   }
 
   /** The policy is made at the first resolution, which may say which one it is to be. */
@@ -318,7 +320,6 @@ export class ClientConn implements CallChannel {
         resolveNow: () => this.resolverWrapper?.resolveNow(),
       },
       this.serializer,
-      this.balancerBuilder,
       this.connector,
     )
     return this.balancerWrapper

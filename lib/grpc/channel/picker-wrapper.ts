@@ -31,6 +31,7 @@ const NEVER_STARTED: PickOutcome = {
   status: { code: Code.Unavailable, message: 'the picked connection was lost' },
   bytesSent: false,
   bytesReceived: false,
+  load: () => undefined,
 }
 
 /** One per channel. */

@@ -19,6 +19,7 @@ import { RpcObserver } from '../observe/rpc-observer.ts'
 import { cardinality } from '../protocol/cardinality.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
+import { loadReportOf } from '../protocol/load-report.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
 import type { Remembered } from '../protocol/remembered.ts'
@@ -159,6 +160,11 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     return this.plan.method.path
   }
 
+  public header(name: string): string | undefined {
+    const values = this.metadata?.getAll(name)
+    return values === undefined || values.length === 0 ? undefined : values.join(',')
+  }
+
   public onTransport(transport: CallTransport): void {
     if (this.phase === Phase.Picking) this.open(transport)
   }
@@ -233,7 +239,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   public onAttemptClosed(closed: StreamClosed): void {
     if (this.mayRetry(closed)) {
       this.sender?.detach()
-      this.attemptDone(NOT_PROCESSED)
+      this.attemptDone(NOT_PROCESSED, undefined)
       this.pick()
       return
     }
@@ -372,7 +378,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     if (this.isOver) return
     this.phase = Phase.Done
     this.limits?.release()
-    this.attemptDone(status)
+    this.attemptDone(status, trailers)
     if (status.code !== Code.Ok) this.error = this.errorOf(status, trailers)
     this.sender?.stop()
     this.request = undefined
@@ -384,13 +390,14 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.sink.onEnd(this.error)
   }
 
-  private attemptDone(status: Status): void {
+  private attemptDone(status: Status, trailers: HeaderBlock | undefined): void {
     const { onPickDone, attempt } = this
     this.onPickDone = undefined
     onPickDone?.({
       status,
       bytesSent: attempt?.wasWritten === true,
       bytesReceived: attempt?.answered === true,
+      load: () => trailers && loadReportOf(Metadata.fromFields(trailers.fields)),
     })
     this.observer?.end(status)
     this.observer = undefined

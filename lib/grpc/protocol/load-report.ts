@@ -1,6 +1,7 @@
-// What a backend says of its load, and the trailer that carries it: xds.data.orca.v3.OrcaLoadReport,
+// The wire form of what a backend says of its load, and the trailer that carries it: xds.data.orca.v3.OrcaLoadReport,
 // field numbers of xds/data/orca/v3/orca_load_report.proto (cncf/xds, Apache License 2.0).
 // Who records it and when it is sent is ../services/orca.ts. Source: gRFC A51.
+import type { LoadReport } from '../../balancer/index.ts'
 import { ByteSink } from '../../base/byte-sink.ts'
 import { lazyCodecs } from '../proto/message-codec.ts'
 import type { Codec } from './codec.ts'
@@ -21,28 +22,6 @@ message OrcaLoadReport {
   double application_utilization = 9;
 }
 `
-
-/** The load of a backend. A metric that is not reported is 0, a named one is absent. */
-export interface LoadReport {
-  /** Share of the CPU in use; over 1 beyond a soft limit. */
-  readonly cpuUtilization: number
-  /** Share of the memory in use, 0 to 1. */
-  readonly memUtilization: number
-  /** Share of what limits the application; over 1 beyond a soft limit. */
-  readonly applicationUtilization: number
-  /** Requests per second over all services. */
-  readonly rpsFractional: number
-  /** Errors per second over all services. */
-  readonly eps: number
-  /** Shares of other resources, 0 to 1, by name. */
-  readonly utilization: Readonly<Record<string, number>>
-  /** Absolute costs of this request by name. Not in out-of-band reports. */
-  readonly requestCost: Readonly<Record<string, number>>
-  /** Metrics that only the application understands. Not in out-of-band reports. */
-  readonly namedMetrics: Readonly<Record<string, number>>
-  /** What older backends report in place of `rpsFractional`. */
-  readonly rps: bigint
-}
 
 /** The name of the trailer. */
 export const LOAD_REPORT_KEY = 'endpoint-load-metrics-bin'

@@ -1,7 +1,7 @@
 // Where a server keeps the metrics of its load: one recorder for the whole server, and one for a call
 // that has costs of its own. When they are sent is orca.ts. Source: gRFC A51, grpc-go orca
 // server_metrics.go.
-import type { LoadReport } from '../protocol/load-report.ts'
+import type { LoadReport } from '../../balancer/index.ts'
 
 /** A metric without a name of its own. */
 export type LoadMetric =

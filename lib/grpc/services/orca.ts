@@ -5,7 +5,7 @@
 //
 // What becomes of a report is the client's business. Source: gRFC A51; grpc-go orca/;
 // xds/service/orca/v3/orca.proto (cncf/xds, Apache License 2.0).
-import { ConnectivityState } from '../../balancer/index.ts'
+import { ConnectivityState, type LoadReport } from '../../balancer/index.ts'
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
@@ -14,12 +14,7 @@ import type { CallContext, InterceptedResponse, Interceptor } from '../call/inte
 import type { ClientConn } from '../channel/client-conn.ts'
 import { createClient } from '../client/client.ts'
 import { lazyCodecs } from '../proto/message-codec.ts'
-import {
-  encodeLoadReport,
-  LOAD_REPORT,
-  LOAD_REPORT_KEY,
-  type LoadReport,
-} from '../protocol/load-report.ts'
+import { encodeLoadReport, LOAD_REPORT, LOAD_REPORT_KEY } from '../protocol/load-report.ts'
 import {
   defineService,
   type MethodDefinition,

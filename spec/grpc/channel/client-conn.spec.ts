@@ -77,7 +77,7 @@ class World {
       build: (cc, options) => {
         const inner = pickFirst.build(cc, options)
         const policy = new ScriptedBalancer({
-          onResolved: (_cc, resolved) => inner.handleResolvedAddrs(resolved),
+          onResolved: (_cc, resolved) => inner.handleResolvedAddrs(resolved, undefined),
           onStateChange: (_cc, subConn, change) => inner.handleSubConnStateChange(subConn, change),
           onExitIdle: () => inner.exitIdle(),
           onClose: () => inner.close(),

@@ -180,6 +180,7 @@ t.test('parked calls go in the order they came, and may cancel each other', asyn
   const calls = ['first', 'second', 'third'].map((name) => {
     const call: PendingPick = {
       path: name,
+      header: () => undefined,
       waitForReady: false,
       onPickDone: undefined,
       latestFailure: undefined,
