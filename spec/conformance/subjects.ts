@@ -90,6 +90,8 @@ export const framewright: Subject = {
         ),
     },
     interopClient: tracing('../interop-programs/client.js'),
+    callsServer: serverScript('./programs/calls-server.js'),
+    callsClient: tracing('./programs/calls-client.js'),
     negativeClient: tracing('./programs/negative-client.js'),
   },
 }

@@ -126,3 +126,12 @@ function libraryFolders(folder: string): string[] {
     .flatMap((root) => readdirSync(root).map((entry) => join(root, entry)))
     .filter((path) => path.endsWith('-linux-gnu'))
 }
+/** The version with Debian's revision, or upstream's alone without apt-get. */
+export async function debianVersion(name: DebianTool): Promise<string> {
+  const { file } = await debianTool(name, () => {})
+  const { package: packageName, version, file: inside } = PROGRAMS[name]
+  if (!file.endsWith(inside)) return version
+  const folder = file.slice(0, -inside.length)
+  const archive = readdirSync(folder).find((entry) => entry.startsWith(`${packageName}_`))
+  return archive?.split('_')[1] ?? version
+}
