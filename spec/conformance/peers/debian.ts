@@ -21,10 +21,25 @@ const NGHTTP2 = '1.52.0'
 const NGHTTP2_LIBRARIES = ['libnghttp2-14', 'libev4', 'libjemalloc2']
 
 /** One of the programs. */
-export type DebianTool = 'nginx' | 'haproxy' | 'nghttpx' | 'nghttpd' | 'nghttp' | 'etcd'
+export type DebianTool = 'knotd' | 'nginx' | 'haproxy' | 'nghttpx' | 'nghttpd' | 'nghttp' | 'etcd'
 
 /** Those of Debian 12. */
 const PROGRAMS: Readonly<Record<DebianTool, DebianProgram>> = {
+  knotd: {
+    package: 'knot',
+    version: '3.2.6',
+    file: 'usr/sbin/knotd',
+    libraries: [
+      'libbpf1',
+      'libcap-ng0',
+      'libdnssec9',
+      'libknot13',
+      'liblmdb0',
+      'liburcu8',
+      'libxdp1',
+      'libzscanner4',
+    ],
+  },
   nginx: {
     package: 'nginx',
     version: '1.22.1',
