@@ -95,7 +95,11 @@ export class RecordingBalancerConn implements BalancerClientConn {
 
   /** What the newest picker says to a call. */
   public pick(): PickResult | undefined {
-    return this.latest?.picker.pick({ path: '/spec.Service/Method', header: () => undefined })
+    return this.latest?.picker.pick({
+      path: '/spec.Service/Method',
+      waitForReady: false,
+      header: () => undefined,
+    })
   }
 
   /** The lines since the last time. */
