@@ -37,5 +37,6 @@ export {
   type BalancerV1GetOptions,
   type Down,
 } from './v1/balancer.ts'
+export { balancerFromV1 } from './v1/balancer-wrapper.ts'
 export { PickFirstV1 } from './v1/pick-first.ts'
 export { RoundRobinV1 } from './v1/round-robin.ts'

@@ -1,6 +1,6 @@
 // Load balancing as it was at first: a balancer hears which addresses have a connection and hands one
 // out for each call. Interfaces, and the error of a call that gets none. Source: grpc-go balancer.go
-// (2018).
+// (2018). `balancerFromV1` runs one in a channel of today.
 import type { Status } from '../../base/status.ts'
 import type { Address } from '../../naming/index.ts'
 import type { BalancerOptions } from '../balancer.ts'
