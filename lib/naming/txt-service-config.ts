@@ -1,6 +1,7 @@
 // The service config that a name carries in DNS: which TXT record it is, and which of its choices is
 // for this client. Does not look anything up and does not know what a service config means.
 // Source: gRFC A2; grpc-go internal/resolver/dns.
+import { ConfigFields, wrong } from '../base/config-fields.ts'
 import { Code, type Status } from '../base/status.ts'
 
 /** What decides between choices. */
@@ -24,8 +25,17 @@ interface Choice {
   readonly languages: readonly string[]
   readonly hostnames: readonly string[]
   readonly percentage: number
-  readonly serviceConfig: object
+  readonly serviceConfig: unknown
 }
+
+/** A choice with any other is invalid: it may have a criterion that is not known here. */
+const FIELD_NAMES: readonly string[] = [
+  'clientLanguage',
+  'clientHostname',
+  'clientHostName',
+  'percentage',
+  'serviceConfig',
+]
 
 /** The name whose TXT records belong to `host`. */
 export function configName(host: string): string {
@@ -43,7 +53,7 @@ export function selectServiceConfig(records: readonly string[], client: ConfigCl
     const choice = parseChoices(record.slice(ATTRIBUTE.length)).find((it) => fits(it, client))
     return choice === undefined ? {} : { serviceConfig: choice.serviceConfig }
   } catch (cause) {
-    const { message } = cause as Error
+    const message = `txt_config: ${(cause as Error).message}`
     return { serviceConfigError: { code: Code.Unavailable, message, cause } }
   }
 }
@@ -58,57 +68,36 @@ function fits({ languages, hostnames, percentage }: Choice, client: ConfigClient
 
 function parseChoices(text: string): Choice[] {
   const json = parseJson(text)
-  if (!Array.isArray(json)) throw wrong('', json, 'a list of choices')
-  return json.map((choice, index) => readChoice(choice, `[${index}]`))
+  if (!Array.isArray(json)) throw wrong('choices', json, 'a list')
+  return json.map((choice, index) => readChoice(new ConfigFields(choice, `choices[${index}]`)))
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new Error(`txt_config_json: want JSON after ${ATTRIBUTE}: ${(cause as Error).message}`)
+    throw new Error(`want JSON after ${ATTRIBUTE}: ${(cause as Error).message}`)
   }
 }
 
-/** How each field of a choice is read. The host's name is spelt in two ways: gRFC A2's and grpc-go's. */
-const FIELDS: Readonly<Record<string, (value: unknown, path: string) => Partial<Choice>>> = {
-  clientLanguage: (value, path) => ({ languages: strings(value, path) }),
-  clientHostname: (value, path) => ({ hostnames: strings(value, path) }),
-  clientHostName: (value, path) => ({ hostnames: strings(value, path) }),
-  percentage: (value, path) => ({ percentage: percentage(value, path) }),
-  serviceConfig: (value, path) => ({ serviceConfig: object(value, path) }),
-}
-
-function readChoice(json: unknown, path: string): Choice {
-  const choice: Partial<Choice> = {}
-  for (const [name, value] of Object.entries(object(json, path))) {
-    const read = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined
-    if (read === undefined) throw wrong(path, name, `one of ${Object.keys(FIELDS).join(', ')}`)
-    Object.assign(choice, read(value, `${path}.${name}`))
+function readChoice(fields: ConfigFields): Choice {
+  const stranger = fields.names.find((name) => !FIELD_NAMES.includes(name))
+  if (stranger !== undefined) throw wrong(fields.path, stranger, FIELD_NAMES.join(', '))
+  if (fields.object('serviceConfig') === undefined) {
+    throw wrong(fields.pathOf('serviceConfig'), undefined, 'an object')
   }
-  const { serviceConfig, languages = [], hostnames = [], percentage = 100 } = choice
-  if (serviceConfig === undefined) throw wrong(`${path}.serviceConfig`, undefined, 'an object')
-  return { serviceConfig, languages, hostnames, percentage }
-}
-
-function strings(value: unknown, path: string): readonly string[] {
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value
-  throw wrong(path, value, 'a list of strings')
-}
-
-function percentage(value: unknown, path: string): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 100) {
-    return value as number
+  return {
+    languages: fields.list('clientLanguage', readString) ?? [],
+    // gRFC A2 spells it in one way, grpc-go in the other.
+    hostnames: ['clientHostname', 'clientHostName'].flatMap(
+      (name) => fields.list(name, readString) ?? [],
+    ),
+    percentage: fields.integer('percentage', 0, 100) ?? 100,
+    serviceConfig: fields.value('serviceConfig'),
   }
-  throw wrong(path, value, 'a whole number from 0 to 100')
 }
 
-function object(value: unknown, path: string): object {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw wrong(path, value, 'an object')
-}
-
-function wrong(path: string, got: unknown, want: string): Error {
-  const text = JSON.stringify(got)?.slice(0, 60) ?? 'nothing'
-  return new Error(`txt_config_choice: got ${text} for choices${path}, want ${want}`)
+function readString(value: unknown, path: string): string {
+  if (typeof value === 'string') return value
+  throw wrong(path, value, 'a string')
 }

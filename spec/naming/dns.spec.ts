@@ -1,4 +1,5 @@
 import t from 'tap'
+import { endpointWeight } from '../../lib/balancer/index.ts'
 import { codeName } from '../../lib/base/status.ts'
 import {
   createDnsResolver,
@@ -311,7 +312,7 @@ t.test('a wrong service config keeps the addresses and says what is wrong', asyn
   const state = bench.cc.states[0]
   t.strictSame(bench.cc.log, [['1.2.3.4:443']])
   t.equal(state?.serviceConfig, undefined)
-  t.match(state?.serviceConfigError, { code: 14, message: /^txt_config_json: / })
+  t.match(state?.serviceConfigError, { code: 14, message: /^txt_config: want JSON / })
 })
 
 t.test('a service config that cannot be looked up is what it was', async (t) => {
@@ -393,6 +394,7 @@ t.test('SRV records are endpoints with weights, a server each, priorities in ord
       ],
     },
   ])
+  t.strictSame(bench.cc.states[0]?.endpoints.map(endpointWeight), [7, 1, 1, 1], 'policies see them')
 })
 
 t.test('an SRV target without addresses is left out; without any the lookup fails', async (t) => {
