@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { PickFirstV1, RoundRobinV1 } from '../../../lib/balancer/index.ts'
 import type { NamingUpdate } from '../../../lib/naming/index.ts'
@@ -135,6 +136,17 @@ t.test('the end of a call ends its wait', async (t) => {
   bench.up('a:1')
   await bench.get(true, controller.signal)
   t.strictSame(bench.takeLog(), ['a:1'])
+})
+
+t.test('nothing of a wait stays with a signal that lives on', async (t) => {
+  const bench = await Bench.with('a:1')
+  const { signal } = new AbortController()
+  await bench.get(true, signal)
+  t.equal(getEventListeners(signal, 'abort').length, 1)
+  bench.up('a:1')
+  await settle()
+  t.strictSame(bench.takeLog(), ['a:1'])
+  t.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
 t.test('one that is connected already has no second down', async (t) => {
