@@ -3,49 +3,13 @@ import {
   createDnsNaming,
   findResolver,
   type NamingResolver,
-  type NamingUpdate,
   type Resolver,
   resolverFromNaming,
-  type Watcher,
 } from '../../../lib/naming/index.ts'
 import { FakeClock } from '../../../lib/testing/index.ts'
 import { settle } from '../../support/fake-network.ts'
 import { RecordingConn } from '../../support/recording-conn.ts'
-
-/** A v1 resolver that says what its spec says. */
-class ScriptedNaming implements NamingResolver {
-  public readonly targets: string[] = []
-  public refusal: string | undefined
-  public closes = 0
-  private tellers: {
-    resolve(updates: readonly NamingUpdate[]): void
-    reject(error: Error): void
-  }[] = []
-
-  public resolve(target: string): Watcher {
-    if (this.refusal !== undefined) throw new Error(this.refusal)
-    this.targets.push(target)
-    return {
-      next: () =>
-        new Promise((resolve, reject) => {
-          this.tellers.push({ resolve, reject })
-        }),
-      close: () => {
-        this.closes += 1
-      },
-    }
-  }
-
-  public tell(...updates: NamingUpdate[]): Promise<void> {
-    this.tellers.shift()?.resolve(updates)
-    return settle()
-  }
-
-  public end(message: string): Promise<void> {
-    this.tellers.shift()?.reject(new Error(message))
-    return settle()
-  }
-}
+import { ScriptedNaming } from '../../support/scripted-naming.ts'
 
 class Bench {
   public readonly clock = new FakeClock()
