@@ -5,6 +5,8 @@ export type {
   BalancerClientConn,
   BalancerOptions,
   BalancerState,
+  ChildParser,
+  LbConfig,
 } from './balancer.ts'
 export { ChildPolicy } from './child-policy.ts'
 export { ConnectivityState } from './connectivity.ts'
@@ -15,7 +17,8 @@ export {
 } from './endpoint-sharding.ts'
 export { endpointWeight, WEIGHT_ATTRIBUTE } from './endpoint-weight.ts'
 export { GracefulSwitch } from './graceful-switch.ts'
-export { defaultLbConfig, type LbConfig, parseLbConfig } from './lb-config.ts'
+export { defaultLbConfig, parseLbConfig } from './lb-config.ts'
+export { type LeastRequestConfig, leastRequest } from './least-request.ts'
 export type { LoadReport } from './load-report.ts'
 export { type PickFirstConfig, pickFirst } from './pick-first.ts'
 export {

@@ -58,3 +58,20 @@ export function failingPicker(status: Status): Picker {
 export function fixedPicker(result: PickResult): Picker {
   return { pick: () => result }
 }
+
+/** The same connection, and `onDone` hears of the call's end after whoever heard of it so far. */
+export function withOnDone(
+  result: PickResult & { kind: 'ready' },
+  onDone: (outcome: PickOutcome) => void,
+): PickResult {
+  const { subConn, onDone: inner } = result
+  if (inner === undefined) return { kind: 'ready', subConn, onDone }
+  return {
+    kind: 'ready',
+    subConn,
+    onDone(outcome) {
+      inner(outcome)
+      onDone(outcome)
+    },
+  }
+}

@@ -1,9 +1,10 @@
 // Which policy has which name: the built-in ones and those that programs add.
 import type { BalancerBuilder } from './balancer.ts'
+import { leastRequest } from './least-request.ts'
 import { pickFirst } from './pick-first.ts'
 import { roundRobin } from './round-robin.ts'
 
-const BUILT_IN: readonly BalancerBuilder[] = [pickFirst, roundRobin]
+const BUILT_IN: readonly BalancerBuilder[] = [pickFirst, roundRobin, leastRequest]
 const builders = new Map(BUILT_IN.map((builder) => [builder.name, builder]))
 
 /** Makes a policy known to every channel made afterwards; replaces what the name had. */

@@ -6,6 +6,9 @@ export class ConfigError extends Error {
   public override readonly name: string = 'ConfigError'
 }
 
+/** The largest of protobuf's uint32. */
+export const MAX_UINT32: number = 2 ** 32 - 1
+
 type Json = Readonly<Record<string, unknown>>
 
 const DURATION = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/

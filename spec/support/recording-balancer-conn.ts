@@ -94,8 +94,11 @@ export class RecordingBalancerConn implements BalancerClientConn {
   }
 
   /** What the newest picker says to a call. */
-  public pick(): PickResult | undefined {
-    return this.latest?.picker.pick({ path: '/spec.Service/Method', header: () => undefined })
+  public pick(headers: Readonly<Record<string, string>> = {}): PickResult | undefined {
+    return this.latest?.picker.pick({
+      path: '/spec.Service/Method',
+      header: (name) => headers[name],
+    })
   }
 
   /** The lines since the last time. */
