@@ -17,6 +17,7 @@ export {
 } from './endpoint-sharding.ts'
 export { endpointWeight, WEIGHT_ATTRIBUTE } from './endpoint-weight.ts'
 export { GracefulSwitch } from './graceful-switch.ts'
+export { lazy } from './lazy.ts'
 export { defaultLbConfig, parseLbConfig } from './lb-config.ts'
 export { type LeastRequestConfig, leastRequest } from './least-request.ts'
 export type { LoadReport } from './load-report.ts'
@@ -31,5 +32,6 @@ export {
   WAITING_PICKER,
 } from './picker.ts'
 export { getBalancer, registerBalancer } from './registry.ts'
+export { HASH_KEY_ATTRIBUTE, type RingHashConfig, ringHash } from './ring-hash.ts'
 export { roundRobin } from './round-robin.ts'
 export type { SubConn, SubConnListener, SubConnState } from './sub-conn.ts'
