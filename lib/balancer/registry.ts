@@ -4,8 +4,15 @@ import { leastRequest } from './least-request.ts'
 import { pickFirst } from './pick-first.ts'
 import { ringHash } from './ring-hash.ts'
 import { roundRobin } from './round-robin.ts'
+import { weightedRoundRobin } from './weighted-round-robin.ts'
 
-const BUILT_IN: readonly BalancerBuilder[] = [pickFirst, roundRobin, leastRequest, ringHash]
+const BUILT_IN: readonly BalancerBuilder[] = [
+  pickFirst,
+  roundRobin,
+  leastRequest,
+  ringHash,
+  weightedRoundRobin,
+]
 const builders = new Map(BUILT_IN.map((builder) => [builder.name, builder]))
 
 /** Makes a policy known to every channel made afterwards; replaces what the name had. */
