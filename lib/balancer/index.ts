@@ -31,6 +31,7 @@ export {
   type PickResult,
   WAITING_PICKER,
 } from './picker.ts'
+export { type RandomSubsettingConfig, randomSubsetting } from './random-subsetting.ts'
 export { getBalancer, registerBalancer } from './registry.ts'
 export { HASH_KEY_ATTRIBUTE, type RingHashConfig, ringHash } from './ring-hash.ts'
 export { roundRobin } from './round-robin.ts'

@@ -2,6 +2,7 @@
 import type { BalancerBuilder } from './balancer.ts'
 import { leastRequest } from './least-request.ts'
 import { pickFirst } from './pick-first.ts'
+import { randomSubsetting } from './random-subsetting.ts'
 import { ringHash } from './ring-hash.ts'
 import { roundRobin } from './round-robin.ts'
 import { weightedRoundRobin } from './weighted-round-robin.ts'
@@ -12,6 +13,7 @@ const BUILT_IN: readonly BalancerBuilder[] = [
   leastRequest,
   ringHash,
   weightedRoundRobin,
+  randomSubsetting,
 ]
 const builders = new Map(BUILT_IN.map((builder) => [builder.name, builder]))
 

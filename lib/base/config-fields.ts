@@ -43,6 +43,12 @@ export class ConfigFields {
     return value === null ? undefined : value
   }
 
+  /** Throws when the field is absent. */
+  public required(name: string): this {
+    if (this.has(name)) return this
+    throw new ConfigError(`${this.pathOf(name)}: got nothing, want the field, which is required`)
+  }
+
   public string(name: string): string | undefined {
     return this.typed(name, 'a string', (value) => typeof value === 'string') as string | undefined
   }
