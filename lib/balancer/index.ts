@@ -21,6 +21,13 @@ export { lazy } from './lazy.ts'
 export { defaultLbConfig, parseLbConfig } from './lb-config.ts'
 export { type LeastRequestConfig, leastRequest } from './least-request.ts'
 export type { LoadReport } from './load-report.ts'
+export { outlierDetection } from './outlier-detection.ts'
+export type {
+  EjectionRule,
+  FailurePercentageEjection,
+  OutlierDetectionConfig,
+  SuccessRateEjection,
+} from './outlier-detection-config.ts'
 export { type PickFirstConfig, pickFirst } from './pick-first.ts'
 export {
   failingPicker,

@@ -1,6 +1,7 @@
 // Which policy has which name: the built-in ones and those that programs add.
 import type { BalancerBuilder } from './balancer.ts'
 import { leastRequest } from './least-request.ts'
+import { outlierDetection } from './outlier-detection.ts'
 import { pickFirst } from './pick-first.ts'
 import { randomSubsetting } from './random-subsetting.ts'
 import { ringHash } from './ring-hash.ts'
@@ -14,6 +15,7 @@ const BUILT_IN: readonly BalancerBuilder[] = [
   ringHash,
   weightedRoundRobin,
   randomSubsetting,
+  outlierDetection,
 ]
 const builders = new Map(BUILT_IN.map((builder) => [builder.name, builder]))
 
