@@ -17,6 +17,7 @@ export {
 } from './endpoint-sharding.ts'
 export { endpointWeight, WEIGHT_ATTRIBUTE } from './endpoint-weight.ts'
 export { GracefulSwitch } from './graceful-switch.ts'
+export { PATH_ATTRIBUTE } from './hierarchical-path.ts'
 export { lazy } from './lazy.ts'
 export { defaultLbConfig, parseLbConfig } from './lb-config.ts'
 export { type LeastRequestConfig, leastRequest } from './least-request.ts'
@@ -44,3 +45,8 @@ export { HASH_KEY_ATTRIBUTE, type RingHashConfig, ringHash } from './ring-hash.t
 export { roundRobin } from './round-robin.ts'
 export type { SubConn, SubConnListener, SubConnState } from './sub-conn.ts'
 export { type WeightedRoundRobinConfig, weightedRoundRobin } from './weighted-round-robin.ts'
+export {
+  type WeightedTargetChild,
+  type WeightedTargetConfig,
+  weightedTarget,
+} from './weighted-target.ts'

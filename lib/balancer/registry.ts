@@ -7,6 +7,7 @@ import { randomSubsetting } from './random-subsetting.ts'
 import { ringHash } from './ring-hash.ts'
 import { roundRobin } from './round-robin.ts'
 import { weightedRoundRobin } from './weighted-round-robin.ts'
+import { weightedTarget } from './weighted-target.ts'
 
 const BUILT_IN: readonly BalancerBuilder[] = [
   pickFirst,
@@ -16,6 +17,7 @@ const BUILT_IN: readonly BalancerBuilder[] = [
   weightedRoundRobin,
   randomSubsetting,
   outlierDetection,
+  weightedTarget,
 ]
 const builders = new Map(BUILT_IN.map((builder) => [builder.name, builder]))
 

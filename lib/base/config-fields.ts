@@ -96,6 +96,15 @@ export class ConfigFields {
     return value === undefined ? undefined : new ConfigFields(value, this.pathOf(name))
   }
 
+  /** An object whose fields have names of the writer's choice, each of them an object read by `read`. */
+  public map<T>(name: string, read: (fields: ConfigFields) => T): Map<string, T> | undefined {
+    const fields = this.object(name)
+    return (
+      fields &&
+      new Map(fields.names.map((key) => [key, read(fields.required(key).object(key)!)] as const))
+    )
+  }
+
   /** A list, each element read by `read`, which is told where the element is. */
   public list<T>(name: string, read: (value: unknown, path: string) => T): T[] | undefined {
     const value = this.value(name)
