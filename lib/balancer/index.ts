@@ -39,6 +39,7 @@ export {
   type PickResult,
   WAITING_PICKER,
 } from './picker.ts'
+export { type PriorityChildConfig, type PriorityConfig, priority } from './priority.ts'
 export { type RandomSubsettingConfig, randomSubsetting } from './random-subsetting.ts'
 export { getBalancer, registerBalancer } from './registry.ts'
 export { HASH_KEY_ATTRIBUTE, type RingHashConfig, ringHash } from './ring-hash.ts'

@@ -3,6 +3,7 @@ import type { BalancerBuilder } from './balancer.ts'
 import { leastRequest } from './least-request.ts'
 import { outlierDetection } from './outlier-detection.ts'
 import { pickFirst } from './pick-first.ts'
+import { priority } from './priority.ts'
 import { randomSubsetting } from './random-subsetting.ts'
 import { ringHash } from './ring-hash.ts'
 import { roundRobin } from './round-robin.ts'
@@ -18,6 +19,7 @@ const BUILT_IN: readonly BalancerBuilder[] = [
   randomSubsetting,
   outlierDetection,
   weightedTarget,
+  priority,
 ]
 const builders = new Map(BUILT_IN.map((builder) => [builder.name, builder]))
 
