@@ -79,9 +79,14 @@ export function endpointsOf(addresses: readonly Address[]): readonly Endpoint[] 
 /** The addresses of all endpoints in order, each once. */
 export function addressesOf(endpoints: readonly Endpoint[]): readonly Address[] {
   const unique: Address[] = []
+  const byText = new Map<string, Address[]>()
   for (const { addresses } of endpoints) {
     for (const address of addresses) {
-      if (!unique.some((known) => sameAddress(known, address))) unique.push(address)
+      const known = byText.get(address.address)
+      if (known?.some((one) => sameAddress(one, address))) continue
+      if (known === undefined) byText.set(address.address, [address])
+      else known.push(address)
+      unique.push(address)
     }
   }
   return unique
