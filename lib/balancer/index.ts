@@ -31,19 +31,23 @@ export type {
 } from './outlier-detection-config.ts'
 export { type PickFirstConfig, pickFirst } from './pick-first.ts'
 export {
+  changeReady,
   failingPicker,
   fixedPicker,
   type Picker,
   type PickInfo,
   type PickOutcome,
   type PickResult,
+  type ReadyResult,
   WAITING_PICKER,
+  withOnDone,
 } from './picker.ts'
 export { type PriorityChildConfig, type PriorityConfig, priority } from './priority.ts'
 export { type RandomSubsettingConfig, randomSubsetting } from './random-subsetting.ts'
 export { getBalancer, registerBalancer } from './registry.ts'
 export { HASH_KEY_ATTRIBUTE, type RingHashConfig, ringHash } from './ring-hash.ts'
 export { roundRobin } from './round-robin.ts'
+export { SpreadingPolicy } from './spreading-policy.ts'
 export type { SubConn, SubConnListener, SubConnState } from './sub-conn.ts'
 export {
   type AddressLease,

@@ -5,7 +5,14 @@ import type { Random } from '../base/random.ts'
 import type { ResolverState } from '../naming/index.ts'
 import type { BalancerBuilder } from './balancer.ts'
 import type { EndpointState } from './endpoint-sharding.ts'
-import { type Picker, type PickInfo, type PickResult, withOnDone } from './picker.ts'
+import {
+  changeReady,
+  type Picker,
+  type PickInfo,
+  type PickResult,
+  type ReadyResult,
+  withOnDone,
+} from './picker.ts'
 import { SpreadingPolicy } from './spreading-policy.ts'
 
 /** Config of `least_request_experimental`. */
@@ -55,11 +62,14 @@ class LeastRequest extends SpreadingPolicy<LeastRequestConfig> {
   }
 }
 
-/** The calls of an endpoint that are not over. */
+/** The calls of an endpoint that are not over. Its functions are made once, not for each call. */
 class Load {
   public outstanding = 0
-  /** Made once, not for each call. */
-  public readonly onDone: () => void = () => {
+  public readonly begin = (ready: ReadyResult): PickResult => {
+    this.outstanding++
+    return withOnDone(ready, this.end)
+  }
+  private readonly end = (): void => {
     this.outstanding--
   }
 }
@@ -86,10 +96,7 @@ class LeastRequestPicker implements Picker {
       const other = this.draw()
       if (other.load.outstanding < load.outstanding) ({ picker, load } = other)
     }
-    const result = picker.pick(info)
-    if (result.kind !== 'ready') return result
-    load.outstanding++
-    return withOnDone(result, load.onDone)
+    return changeReady(picker.pick(info), load.begin)
   }
 
   private draw(): Choice {

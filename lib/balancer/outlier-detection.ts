@@ -26,7 +26,14 @@ import {
 } from './outlier-detection-config.ts'
 import { EjectableSubConn, Host } from './outlier-host.ts'
 import { failurePercentageOutliers, successRateOutliers } from './outliers.ts'
-import { type Picker, type PickInfo, type PickResult, withOnDone } from './picker.ts'
+import {
+  changeReady,
+  type Picker,
+  type PickInfo,
+  type PickResult,
+  type ReadyResult,
+  withOnDone,
+} from './picker.ts'
 import type { SubConn, SubConnListener } from './sub-conn.ts'
 
 /** Policy `outlier_detection_experimental`. */
@@ -188,18 +195,23 @@ class OutlierDetection implements Balancer<OutlierDetectionConfig> {
 /** Counts the calls that another picker sends, and gives the channel the SubConns that it knows. */
 class CountingPicker implements Picker {
   private readonly picker: Picker
-  private readonly counts: boolean
+  private readonly change: (ready: ReadyResult) => PickResult
 
   public constructor(picker: Picker, counts: boolean) {
     this.picker = picker
-    this.counts = counts
+    this.change = counts ? counted : unwrapped
   }
 
   public pick(info: PickInfo): PickResult {
-    const result = this.picker.pick(info)
-    if (result.kind !== 'ready') return result
-    const { inner, host } = result.subConn as EjectableSubConn
-    const unwrapped = { ...result, subConn: inner }
-    return this.counts ? withOnDone(unwrapped, host.onDone) : unwrapped
+    return changeReady(this.picker.pick(info), this.change)
   }
+}
+
+function counted(ready: ReadyResult): PickResult {
+  const { inner, host } = ready.subConn as EjectableSubConn
+  return withOnDone(ready, host.onDone, inner)
+}
+
+function unwrapped(ready: ReadyResult): PickResult {
+  return { ...ready, subConn: (ready.subConn as EjectableSubConn).inner }
 }

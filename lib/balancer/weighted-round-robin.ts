@@ -9,10 +9,12 @@ import { ConnectivityState } from './connectivity.ts'
 import type { EndpointState } from './endpoint-sharding.ts'
 import { EndpointTable } from './endpoint-table.ts'
 import {
+  changeReady,
   type Picker,
   type PickInfo,
   type PickOutcome,
   type PickResult,
+  type ReadyResult,
   withOnDone,
 } from './picker.ts'
 import { ReportedWeight, type WeighingConfig } from './reported-weight.ts'
@@ -116,8 +118,9 @@ class EndpointLoad {
   /** The one that is READY. */
   private subConn: SubConn | undefined
   private stopWatching: (() => void) | undefined
-  /** Made once, not for each call. */
-  public readonly onDone: (outcome: PickOutcome) => void = (outcome) => {
+  // Made once, not for each call.
+  public readonly listen = (ready: ReadyResult): PickResult => withOnDone(ready, this.onDone)
+  private readonly onDone = (outcome: PickOutcome): void => {
     const load = outcome.load()
     if (load !== undefined) this.reported.report(load, this.config, this.clock.nowMs())
   }
@@ -188,6 +191,6 @@ class WeightedPicker implements Picker {
   public pick(info: PickInfo): PickResult {
     const { picker, load } = this.choices[this.schedule.next()]!
     const result = picker.pick(info)
-    return result.kind === 'ready' && this.listens ? withOnDone(result, load.onDone) : result
+    return this.listens ? changeReady(result, load.listen) : result
   }
 }

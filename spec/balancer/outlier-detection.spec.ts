@@ -2,14 +2,18 @@
 import t from 'tap'
 import {
   ConnectivityState,
+  defaultLbConfig,
+  fixedPicker,
   type OutlierDetectionConfig,
   outlierDetection,
+  type PickResult,
   parseLbConfig,
   pickFirst,
 } from '../../lib/balancer/index.ts'
 import { seededRandom } from '../../lib/base/random.ts'
 import { Code } from '../../lib/base/status.ts'
 import { addressOf, outcomeOf, PolicyBench } from '../support/policy-bench.ts'
+import { ScriptedBalancer } from '../support/scripted-balancer.ts'
 
 const { Connecting, Idle, Ready, Shutdown, TransientFailure } = ConnectivityState
 const BACKENDS = Array.from({ length: 10 }, (_, i) => `b${i}:1`)
@@ -232,6 +236,27 @@ t.test('the channel gets the SubConns that it knows, and an update is told once'
   t.equal(bench.state, Ready)
   bench.policy.close()
   t.equal(bench.clock.pending, 0)
+})
+
+t.test('an answer that comes later is counted too', async (t) => {
+  const bench = new Bench(BY_FAILURES)
+  const later = new ScriptedBalancer({
+    onResolved(cc) {
+      const subConn = cc.newSubConn([{ address: BAD }])
+      const ready: PickResult = { kind: 'ready', subConn }
+      const picker = fixedPicker({ kind: 'later', answer: async () => ready })
+      cc.updateBalancerState({ state: Ready, picker })
+      return true
+    },
+  })
+  bench.config = { ...bench.config, childPolicy: defaultLbConfig(later) }
+  bench.resolve(...BACKENDS)
+  const result = bench.cc.pick()
+  if (result?.kind !== 'later') throw new Error(`got ${result?.kind}`)
+  const answer = await result.answer(new AbortController().signal)
+  if (answer.kind !== 'ready') throw new Error(`got ${answer.kind}`)
+  t.equal(answer.subConn, bench.at(BAD))
+  t.type(answer.onDone, 'function')
 })
 
 t.test('the config', async (t) => {
