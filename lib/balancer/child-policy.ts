@@ -26,7 +26,7 @@ export class ChildPolicy<Config = unknown> implements BalancerClientConn {
   private readonly onUpdate: (child: ChildPolicy<Config>) => void
   private readonly policy: Balancer<Config>
   /** A list, as there is one for each endpoint, mostly of one. */
-  private readonly subConns: SubConn[] = []
+  private subConns: SubConn[] = []
   private closed = false
 
   /** `onUpdate` is called with each new state, also while the policy is being called. */
@@ -81,7 +81,9 @@ export class ChildPolicy<Config = unknown> implements BalancerClientConn {
       if (listener === undefined) this.policy.handleSubConnStateChange(subConn, change)
       else listener(change)
     })
-    this.subConns.push(subConn)
+    // A list that grows by push has room for seventeen.
+    if (this.subConns.length === 0) this.subConns = [subConn]
+    else this.subConns.push(subConn)
     return subConn
   }
 
