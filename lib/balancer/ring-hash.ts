@@ -87,8 +87,11 @@ class RingHash extends SpreadingPolicy<RingHashConfig> {
     return super.handleResolvedAddrs(resolved, config)
   }
 
-  /** Connections are made by calls. */
-  public override exitIdle(): void {}
+  /** Connections are made by calls; who asks for one without a call gets one. */
+  public override exitIdle(): void {
+    const endpoints = this.members.map(({ endpoint }) => endpoint)
+    if (ringState(endpoints) === Idle) connectOne(endpoints)
+  }
 
   protected override updated(endpoints: readonly EndpointState[]): void {
     if (endpoints.length === 0) {
@@ -96,9 +99,7 @@ class RingHash extends SpreadingPolicy<RingHashConfig> {
       return
     }
     // Below `priority` there may be no calls that would connect: something must be trying (A42).
-    if (triesToConnect(ringState(endpoints)) && !endpoints.some(isIn(Connecting))) {
-      endpoints.find(isIn(Idle))?.exitIdle()
-    }
+    if (triesToConnect(ringState(endpoints))) connectOne(endpoints)
     this.cc.updateBalancerState({ state: ringState(endpoints), picker: this.makePicker(endpoints) })
   }
 
@@ -140,6 +141,11 @@ function byHashKey(a: Member, b: Member): number {
 
 function isIn(state: ConnectivityState): (endpoint: EndpointState) => boolean {
   return ({ latest }) => latest.state === state
+}
+
+/** Has one endpoint connect, unless one does. */
+function connectOne(endpoints: readonly EndpointState[]): void {
+  if (!endpoints.some(isIn(Connecting))) endpoints.find(isIn(Idle))?.exitIdle()
 }
 
 function triesToConnect(state: ConnectivityState): boolean {

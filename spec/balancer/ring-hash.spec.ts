@@ -83,7 +83,6 @@ t.test('a backend is connected by the first call with a key of its own', async (
   const bench = newBench()
   bench.resolve(...backends(10))
   t.strictSame(bench.cc.takeLog(), ['IDLE'])
-  bench.policy.exitIdle()
   t.strictSame(bench.picks(1, { user: 'x' }), ['wait'])
   const [address] = bench.cc.subConns[0]!.addresses as [string]
   t.strictSame(bench.cc.takeLog(), ['CONNECTING', `newSubConn ${address}`, `connect ${address}`])
@@ -151,6 +150,18 @@ t.test('calls without the header take what is READY, and have one more connected
     byChance.ready(...byChance.cc.subConns.at(-1)!.addresses)
   }
   t.equal(new Set(byChance.picks(100)).size, 4)
+})
+
+t.test('who wants a connection without a call gets one', async (t) => {
+  const bench = newBench()
+  bench.policy.exitIdle()
+  bench.resolve(...backends(4))
+  bench.policy.exitIdle()
+  bench.policy.exitIdle()
+  t.equal(bench.cc.subConns.length, 1)
+  bench.ready(...bench.cc.subConns[0]!.addresses)
+  bench.policy.exitIdle()
+  t.equal(bench.cc.subConns.length, 1)
 })
 
 t.test('two failures are a failure, even while a third connects', async (t) => {

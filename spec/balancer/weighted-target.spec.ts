@@ -68,7 +68,6 @@ t.test('children that are IDLE are connected by calls', async (t) => {
   bench.resolve(at('x', 'a:1'), at('y', 'b:1'))
   t.equal(bench.state, 'IDLE')
   t.equal(bench.cc.subConns.length, 0)
-  bench.policy.exitIdle()
   t.strictSame(bench.picks(1), ['wait'])
   t.equal(bench.cc.subConns.length, 1)
   const [address] = bench.cc.subConns[0]!.addresses as [string]
