@@ -1,12 +1,11 @@
 // One call at a client, of any kind: what is decided once for all its attempts. It has a phase and
-// exactly one end; picking, retries, its limits and its credentials are inputs to it.
+// exactly one end; its attempts, its limits and its credentials are inputs to it.
 //
-//   start ─▶ [credentials] ─▶ picking ─▶ running (an Attempt) ─▶ done
-//                                ▲            │ not processed: pick again
-//                                └────────────┘
+//   start ─▶ [credentials] ─▶ trying: an Attempt ─▶ done
+//                                ▲        │ not processed: another one
+//                                └────────┘
 //
 // Source: grpc-go stream.go (clientStream), gRFC A6 for transparent retries.
-import type { PickOutcome } from '../../balancer/index.ts'
 import { Code, type Status } from '../../base/status.ts'
 import {
   ErrorCode,
@@ -14,12 +13,17 @@ import {
   type Stream,
   type StreamClosed,
 } from '../../transport/index.ts'
-import { MessageSender, type OnSent, putMessage, type SendOptions } from '../call/message-sender.ts'
+import {
+  MessageSender,
+  type MessageSenderOwner,
+  type OnSent,
+  putMessage,
+  type SendOptions,
+} from '../call/message-sender.ts'
 import { RpcObserver } from '../observe/rpc-observer.ts'
 import { cardinality } from '../protocol/cardinality.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { Compressors } from '../protocol/compression.ts'
-import { loadReportOf } from '../protocol/load-report.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
 import type { Remembered } from '../protocol/remembered.ts'
@@ -34,7 +38,7 @@ import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.
 import type { CallOptions } from './call-options.ts'
 import { type CallCredentials, callCredentialsMetadata } from './credentials.ts'
 
-const Phase = { New: 0, Credentials: 1, Picking: 2, Running: 3, Done: 4 } as const
+const Phase = { New: 0, Credentials: 1, Trying: 2, Done: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
 /** Requests kept for another try of a call that streams them; grpc-go's replay buffer, gRFC A6. */
@@ -42,21 +46,18 @@ const MAX_KEPT_BYTES = 256 * 1024
 const NO_FIELDS: readonly string[] = []
 
 // biome-ignore lint/suspicious/noExplicitAny: a call's message types are its caller's business
-export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, CallLimitsOwner {
-  public readonly waitForReady: boolean
-  /** Set by the picker with each transport; called once with how the attempt ended. */
-  public onPickDone: ((outcome: PickOutcome) => void) | undefined = undefined
-  /** Set by the picker: why the call waits. */
-  public latestFailure: Status | undefined = undefined
-  public readonly streamsResponses: boolean
+export class ClientCall<Req = any, Res = any>
+  implements AttemptOwner<Res>, CallLimitsOwner, MessageSenderOwner
+{
+  public readonly channel: CallChannel
   /** What the call failed with; undefined while it is not over, or when it ended well. */
   public error: RpcError | undefined = undefined
   private readonly plan: MethodPlan<Req, Res>
-  private readonly channel: CallChannel
   private readonly sink: ResponseSink<Res>
   private readonly options: CallOptions
   private phase: Phase = Phase.New
   private attempt: Attempt<Res> | undefined = undefined
+  /** Those that had a transport. */
   private attemptCount = 0
   private transport: CallTransport | undefined = undefined
   /** Requests come by `send`, whatever the kind of the method. */
@@ -66,11 +67,11 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   /** The request of a call that sends just one; kept for another attempt. */
   private request: Req | undefined = undefined
   private hasResponse = false
-  private retriedUnprocessed = false
+  /** An attempt that was written and not processed was made once more. */
+  private redone = false
   private limits: CallLimits | undefined = undefined
   private metadata: Metadata | undefined = undefined
   private credentials: Metadata | undefined = undefined
-  private observer: RpcObserver | undefined = undefined
 
   public constructor(
     channel: CallChannel,
@@ -82,8 +83,6 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.plan = plan
     this.options = options
     this.sink = sink
-    this.waitForReady = options.waitForReady === true
-    this.streamsResponses = streamsResponses(plan.method.kind)
   }
 
   /** The server's address, once there is a connection. */
@@ -108,7 +107,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.streamsOut = true
     this.sender = new MessageSender(
       this.plan.sending,
-      (error) => this.abort(error.toStatus()),
+      this,
       this.onSent(),
       undefined,
       MAX_KEPT_BYTES,
@@ -154,26 +153,24 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.attempt?.responseAwaited()
   }
 
-  // ── PendingPick
+  // ── AttemptOwner
 
   public get path(): string {
     return this.plan.method.path
+  }
+
+  public get waitForReady(): boolean {
+    return this.options.waitForReady === true
+  }
+
+  public get streamsResponses(): boolean {
+    return streamsResponses(this.plan.method.kind)
   }
 
   public header(name: string): string | undefined {
     const values = this.metadata?.getAll(name)
     return values === undefined || values.length === 0 ? undefined : values.join(',')
   }
-
-  public onTransport(transport: CallTransport): void {
-    if (this.phase === Phase.Picking) this.open(transport)
-  }
-
-  public onPickFailed(status: Status, _dropped: boolean): void {
-    this.finish(status, undefined)
-  }
-
-  // ── AttemptOwner
 
   public get codec(): Codec<Res> {
     return this.plan.method.response
@@ -199,27 +196,43 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     return !this.streamsResponses || this.sink.awaitsResponse
   }
 
-  public onResponseHeaders(block: HeaderBlock): void {
-    const { fields, wireBytes } = block
+  public onTransport(attempt: Attempt<Res>, transport: CallTransport): void {
+    let extraFields: readonly string[] | undefined
+    try {
+      extraFields = this.extraFields()
+    } catch (thrown) {
+      this.abort(RpcError.from(thrown).toStatus())
+      return
+    }
+    this.transport = transport
+    this.attemptCount++
+    const { fields } = this.plan.template
+    if (attempt.observer !== undefined) {
+      attempt.observer.peerAddress = transport.peer.address
+      attempt.observer.sentHeaders([...fields, ...(extraFields ?? NO_FIELDS)])
+    }
+    const stream = attempt.open(transport, fields, extraFields)
+    // A transport that is going away says so at once.
+    if (!attempt.isOver) this.sendRequests(stream)
+  }
+
+  public onPickFailed(_attempt: Attempt<Res>, status: Status, _dropped: boolean): void {
+    this.finish(status, undefined)
+  }
+
+  public onResponseHeaders(_attempt: Attempt<Res>, { fields }: HeaderBlock): void {
     this.sender?.commit()
-    this.observer?.tell({ kind: 'inHeader', fields, wireBytes })
     const { onHeaders } = this.options
     if (onHeaders !== undefined) this.tell(onHeaders, Metadata.fromFields(fields))
   }
 
-  public onResponse(
-    message: Res,
-    wireBytes: number,
-    messageBytes: number,
-    compressed: boolean,
-  ): void {
+  public onResponse(message: Res, wireBytes: number): void {
     if (this.isOver) return
     if (!this.streamsResponses && this.hasResponse) {
       this.abort(cardinality('more than one response', this.path).toStatus())
       return
     }
     this.hasResponse = true
-    this.observer?.received(message, messageBytes, wireBytes, compressed)
     this.sink.onResponse(message, wireBytes)
   }
 
@@ -227,20 +240,20 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.sender?.onWritable()
   }
 
-  public onAttemptEnd(status: EndingStatus, trailers: HeaderBlock | undefined): void {
-    if (trailers !== undefined) {
-      const { fields, wireBytes } = trailers
-      this.observer?.tell({ kind: 'inTrailer', fields, wireBytes })
-    }
+  public onAttemptEnd(
+    _attempt: Attempt<Res>,
+    status: EndingStatus,
+    trailers: HeaderBlock | undefined,
+  ): void {
     const misses = status.code === Code.Ok && !this.streamsResponses && !this.hasResponse
     this.finish(misses ? cardinality('no response', this.path).toStatus() : status, trailers)
   }
 
-  public onAttemptClosed(closed: StreamClosed): void {
-    if (this.mayRetry(closed)) {
-      this.sender?.detach()
-      this.attemptDone(NOT_PROCESSED, undefined)
-      this.pick()
+  public onAttemptClosed(attempt: Attempt<Res>, closed: StreamClosed): void {
+    if (this.mayRedo(attempt, closed)) {
+      if (attempt.stream !== undefined) this.sender?.detach(attempt.stream)
+      attempt.done(NOT_PROCESSED, undefined)
+      this.begin()
       return
     }
     const deadlinePassed = this.limits?.remainingMs === 0
@@ -250,14 +263,20 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   // ── CallLimitsOwner
 
   public onDeadline(afterMs: number): void {
-    const { latestFailure } = this
-    const waited = WAITED[this.phase] ?? ''
+    const latestFailure = this.attempt?.latestFailure
+    const waited = this.waitsFor()
     const latest = latestFailure === undefined ? '' : `; latest failure: ${latestFailure.message}`
     this.abort(deadlineStatus(afterMs, waited + latest, latestFailure?.cause))
   }
 
   public onAborted(status: Status): void {
     this.abort(status)
+  }
+
+  // ── MessageSenderOwner
+
+  public onSendFault(error: RpcError): void {
+    this.abort(error.toStatus())
   }
 
   // ── the way to an attempt
@@ -275,7 +294,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       return
     }
     const own = options.credentials
-    if (own === undefined && channel.callCredentials === undefined) this.pick()
+    if (own === undefined && channel.callCredentials === undefined) this.begin()
     else void this.pickWithCredentials(own)
   }
 
@@ -288,38 +307,15 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       this.finish(RpcError.from(thrown).toStatus(), undefined)
       return
     }
-    if (!this.isOver) this.pick()
+    if (!this.isOver) this.begin()
   }
 
-  private pick(): void {
-    this.phase = Phase.Picking
-    this.observe()
-    const transport = this.channel.pick(this)
-    // The pick may have failed, or found one and begun, before this returns.
-    if (transport !== undefined && this.phase === Phase.Picking) this.open(transport)
-  }
-
-  private open(transport: CallTransport): void {
-    let extraFields: readonly string[] | undefined
-    try {
-      extraFields = this.extraFields()
-    } catch (thrown) {
-      this.finish(RpcError.from(thrown).toStatus(), undefined)
-      return
-    }
-    this.phase = Phase.Running
-    this.transport = transport
-    this.attemptCount++
-    const { fields } = this.plan.template
-    if (this.observer !== undefined) {
-      this.observer.peerAddress = transport.peer.address
-      this.observer.sentHeaders([...fields, ...(extraFields ?? NO_FIELDS)])
-    }
+  private begin(): void {
+    this.phase = Phase.Trying
     const attempt = new Attempt<Res>(this)
     this.attempt = attempt
-    const stream = attempt.open(transport, fields, extraFields)
-    // A transport that is going away says so at once.
-    if (this.attempt === attempt) this.sendRequests(stream)
+    attempt.observer = this.observe()
+    attempt.pick()
   }
 
   private sendRequests(stream: Stream): void {
@@ -339,8 +335,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 
   private sendCompressed(stream: Stream, request: Req): void {
-    const fail = (error: RpcError): void => this.abort(error.toStatus())
-    this.sender = new MessageSender(this.plan.sending, fail, this.onSent(), stream)
+    this.sender = new MessageSender(this.plan.sending, this, this.onSent(), stream)
     this.sender.write(request)
     this.sender.end()
   }
@@ -354,14 +349,19 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   }
 
   /** gRFC A6: a call that the server cannot have acted on starts again, with nothing visible. */
-  private mayRetry(closed: StreamClosed): boolean {
-    const { attempt } = this
-    if (closed.processed || attempt === undefined || attempt.answered) return false
+  private mayRedo(attempt: Attempt<Res>, closed: StreamClosed): boolean {
+    if (closed.processed || attempt.answered) return false
     if (this.streamsOut && this.sender?.replayable !== true) return false
     if (!attempt.wasWritten) return true
-    const first = !this.retriedUnprocessed
-    this.retriedUnprocessed = true
+    const first = !this.redone
+    this.redone = true
     return first
+  }
+
+  /** For the error at its deadline. */
+  private waitsFor(): string {
+    if (this.phase === Phase.Credentials) return ', still waiting for its credentials'
+    return this.attempt?.transport === undefined ? ', still waiting for a connection' : ''
   }
 
   // ── the end
@@ -369,7 +369,6 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
   /** Ends the call from this side. */
   private abort(status: Status): void {
     if (this.isOver) return
-    if (this.phase === Phase.Picking) this.channel.cancelPick(this)
     this.attempt?.cancel(ErrorCode.CANCEL, 'call_aborted')
     this.finish(status, undefined)
   }
@@ -378,7 +377,8 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     if (this.isOver) return
     this.phase = Phase.Done
     this.limits?.release()
-    this.attemptDone(status, trailers)
+    this.attempt?.done(status, trailers)
+    this.attempt = undefined
     if (status.code !== Code.Ok) this.error = this.errorOf(status, trailers)
     this.sender?.stop()
     this.request = undefined
@@ -388,20 +388,6 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       this.tell(onTrailers, Metadata.fromFields(trailers?.fields ?? NO_FIELDS))
     }
     this.sink.onEnd(this.error)
-  }
-
-  private attemptDone(status: Status, trailers: HeaderBlock | undefined): void {
-    const { onPickDone, attempt } = this
-    this.onPickDone = undefined
-    onPickDone?.({
-      status,
-      bytesSent: attempt?.wasWritten === true,
-      bytesReceived: attempt?.answered === true,
-      load: () => trailers && loadReportOf(Metadata.fromFields(trailers.fields)),
-    })
-    this.observer?.end(status)
-    this.observer = undefined
-    this.attempt = undefined
   }
 
   private errorOf(status: EndingStatus, trailers: HeaderBlock | undefined): RpcError {
@@ -418,11 +404,11 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   // ── observation
 
-  private observe(): void {
+  private observe(): RpcObserver | undefined {
     const { channel, attemptCount } = this
     const { stats } = channel
-    if (stats === undefined) return
-    this.observer = new RpcObserver({
+    if (stats === undefined) return undefined
+    const observer = new RpcObserver({
       stats,
       side: 'client',
       method: this.plan.method as unknown as MethodDefinition,
@@ -430,14 +416,16 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       reportFault: (where, error) => channel.reportFault(where, error),
     })
     const attempt = attemptCount + 1
-    this.observer.tell({ kind: 'begin', attempt, isTransparentRetry: attemptCount > 0 })
+    observer.tell({ kind: 'begin', attempt, isTransparentRetry: attemptCount > 0 })
+    return observer
   }
 
-  /** The observer changes with the attempt; nobody is told when there can be none. */
+  /** Nobody is told when nobody measures. */
   private onSent(): OnSent<Req> | undefined {
     if (this.channel.stats === undefined) return undefined
-    return (message, messageBytes, wireBytes, compressed) =>
-      this.observer?.sent(message, messageBytes, wireBytes, compressed)
+    return (message, messageBytes, wireBytes, compressed, stream) => {
+      this.attempt?.observer?.sent(message, messageBytes, wireBytes, compressed, stream)
+    }
   }
 
   private tell(listener: (metadata: Metadata) => void, metadata: Metadata): void {
@@ -450,9 +438,3 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 }
 
 const NOT_PROCESSED: Status = { code: Code.Unavailable, message: 'not processed' }
-
-/** What a call that is in this phase at its deadline was waiting for. */
-const WAITED: Partial<Record<Phase, string>> = {
-  [Phase.Credentials]: ', still waiting for its credentials',
-  [Phase.Picking]: ', still waiting for a connection',
-}
