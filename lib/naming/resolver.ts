@@ -29,6 +29,11 @@ export interface ResolverState {
   readonly endpoints: readonly Endpoint[]
   /** The service config that came with the names, as parsed JSON. grpc/doc/service_config.md. */
   readonly serviceConfig?: unknown
+  /**
+   * Why there is no `serviceConfig` although the names came with one. The channel keeps the last one
+   * that was good; without any, and without a default, its calls fail with this. gRFC A21.
+   */
+  readonly serviceConfigError?: Status
   readonly attributes?: Readonly<Record<string, unknown>>
 }
 
@@ -59,6 +64,8 @@ export interface ResolverOptions {
   readonly random: Random
   /** The channel's connect backoff, for failures in a row. */
   readonly backoff?: BackoffOptions
+  /** The channel does not take service configs from its names: none need be looked up. */
+  readonly disableServiceConfig?: boolean
 }
 
 /** Makes the resolvers of one scheme. */

@@ -51,6 +51,14 @@ export interface ParsedServiceConfig {
   readonly healthCheckConfig: HealthCheckConfig | undefined
 }
 
+/** The config of a channel that has none. */
+export const EMPTY_SERVICE_CONFIG: ParsedServiceConfig = {
+  lbConfig: undefined,
+  methods: new Map(),
+  retryThrottling: undefined,
+  healthCheckConfig: undefined,
+}
+
 const MAX_TOKENS = 1000
 /** What is asked for by an unknown name, as in grpc-go. */
 const FALLBACK_POLICY = 'pick_first'
@@ -80,7 +88,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new ConfigError(`service config: got no JSON: ${(error as Error).message}`)
+    throw new ConfigError(`config: got no JSON: ${(error as Error).message}`)
   }
 }
 

@@ -17,7 +17,7 @@ export interface CallLimitsOwner {
 
 export class CallLimits {
   /** On the clock's own scale; Infinity without a deadline. */
-  public readonly deadlineMs: number
+  private deadlineMs: number
   private readonly clock: Clock
   private readonly owner: CallLimitsOwner
   private readonly startMs: number
@@ -66,9 +66,16 @@ export class CallLimits {
       return
     }
     for (const signal of this.signals) signal.addEventListener('abort', this)
-    if (leftMs < Number.POSITIVE_INFINITY) {
-      this.timer = this.clock.deadline(leftMs, () => this.owner.onDeadline(leftMs))
-    }
+    this.arm(leftMs)
+  }
+
+  /** Gives the call no more than `timeoutMs` from now; to be called after {@link CallLimits.bind}. */
+  public tighten(timeoutMs: number): void {
+    const deadlineMs = this.clock.nowMs() + timeoutMs
+    if (deadlineMs >= this.deadlineMs) return
+    this.deadlineMs = deadlineMs
+    this.timer?.cancel()
+    this.arm(timeoutMs)
   }
 
   /** Watches no more. */
@@ -91,6 +98,11 @@ export class CallLimits {
   /** EventListenerObject: a signal was aborted. */
   public handleEvent(event: { readonly target: unknown }): void {
     this.owner.onAborted(statusOfAbort((event.target as AbortSignal).reason))
+  }
+
+  private arm(leftMs: number): void {
+    if (leftMs === Number.POSITIVE_INFINITY) return
+    this.timer = this.clock.deadline(leftMs, () => this.owner.onDeadline(leftMs))
   }
 
   private onClock(date: Date | undefined): number {

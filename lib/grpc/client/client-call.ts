@@ -1,9 +1,9 @@
 // One call at a client, of any kind: what is decided once for all its attempts. It has a phase and
 // exactly one end; its attempts, its limits and its credentials are inputs to it.
 //
-//   start ─▶ [credentials] ─▶ trying: an Attempt ─▶ done
-//                                ▲        │ not processed: another one
-//                                └────────┘
+//   start ─▶ [credentials] ─▶ [resolving] ─▶ trying: an Attempt ─▶ done
+//                                               ▲        │ not processed: another one
+//                                               └────────┘
 //
 // Source: grpc-go stream.go (clientStream), gRFC A6 for transparent retries.
 import { Code, type Status } from '../../base/status.ts'
@@ -33,12 +33,19 @@ import { RpcError } from '../protocol/rpc-error.ts'
 import { withDetails } from '../protocol/status-details.ts'
 import { statusOfClosed } from '../protocol/status-mapping.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
-import type { CallChannel, CallTransport, MethodPlan, ResponseSink } from './call-channel.ts'
+import type {
+  CallChannel,
+  CallConfig,
+  CallTransport,
+  ConfigWaiter,
+  ResponseSink,
+} from './call-channel.ts'
 import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.ts'
 import type { CallOptions } from './call-options.ts'
 import { type CallCredentials, callCredentialsMetadata } from './credentials.ts'
+import type { MethodPlan } from './method-plan.ts'
 
-const Phase = { New: 0, Credentials: 1, Trying: 2, Done: 3 } as const
+const Phase = { New: 0, Credentials: 1, Resolving: 2, Trying: 3, Done: 4 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
 /** Requests kept for another try of a call that streams them; grpc-go's replay buffer, gRFC A6. */
@@ -47,12 +54,13 @@ const NO_FIELDS: readonly string[] = []
 
 // biome-ignore lint/suspicious/noExplicitAny: a call's message types are its caller's business
 export class ClientCall<Req = any, Res = any>
-  implements AttemptOwner<Res>, CallLimitsOwner, MessageSenderOwner
+  implements AttemptOwner<Res>, CallLimitsOwner, ConfigWaiter, MessageSenderOwner
 {
   public readonly channel: CallChannel
   /** What the call failed with; undefined while it is not over, or when it ended well. */
   public error: RpcError | undefined = undefined
-  private readonly plan: MethodPlan<Req, Res>
+  /** Under the service config, once the call knows it. */
+  private plan: MethodPlan<Req, Res>
   private readonly sink: ResponseSink<Res>
   private readonly options: CallOptions
   private phase: Phase = Phase.New
@@ -160,7 +168,7 @@ export class ClientCall<Req = any, Res = any>
   }
 
   public get waitForReady(): boolean {
-    return this.options.waitForReady === true
+    return this.options.waitForReady ?? this.plan.waitForReady
   }
 
   public get streamsResponses(): boolean {
@@ -273,6 +281,14 @@ export class ClientCall<Req = any, Res = any>
     this.abort(status)
   }
 
+  // ── ConfigWaiter
+
+  public onConfig(config: CallConfig): void {
+    const plan = this.plan.under(config)
+    if (plan !== this.plan) this.follow(plan)
+    if (!this.isOver) this.begin()
+  }
+
   // ── MessageSenderOwner
 
   public onSendFault(error: RpcError): void {
@@ -294,11 +310,22 @@ export class ClientCall<Req = any, Res = any>
       return
     }
     const own = options.credentials
-    if (own === undefined && channel.callCredentials === undefined) this.begin()
-    else void this.pickWithCredentials(own)
+    if (own === undefined && channel.callCredentials === undefined) this.configure()
+    else void this.configureWithCredentials(own)
   }
 
-  private async pickWithCredentials(own: CallCredentials | undefined): Promise<void> {
+  private configure(): void {
+    const { channel } = this
+    const { callConfig } = channel
+    if (callConfig !== undefined) {
+      this.onConfig(callConfig)
+      return
+    }
+    this.phase = Phase.Resolving
+    channel.awaitConfig(this)
+  }
+
+  private async configureWithCredentials(own: CallCredentials | undefined): Promise<void> {
     this.phase = Phase.Credentials
     try {
       const { channel, plan } = this
@@ -307,7 +334,28 @@ export class ClientCall<Req = any, Res = any>
       this.finish(RpcError.from(thrown).toStatus(), undefined)
       return
     }
-    if (!this.isOver) this.begin()
+    if (!this.isOver) this.configure()
+  }
+
+  /** Goes by what the service config says. */
+  private follow(plan: MethodPlan<Req, Res>): void {
+    this.plan = plan
+    try {
+      this.sender?.configure(plan.sending)
+    } catch (thrown) {
+      this.abort(RpcError.from(thrown).toStatus())
+      return
+    }
+    if (plan.timeoutMs !== undefined) this.limitTime(plan.timeoutMs)
+  }
+
+  private limitTime(timeoutMs: number): void {
+    if (this.limits !== undefined) {
+      this.limits.tighten(timeoutMs)
+      return
+    }
+    this.limits = CallLimits.of(this.channel.clock, { timeoutMs }, this)
+    this.limits?.bind()
   }
 
   private begin(): void {
@@ -360,6 +408,7 @@ export class ClientCall<Req = any, Res = any>
 
   /** For the error at its deadline. */
   private waitsFor(): string {
+    if (this.phase === Phase.Resolving) return ', still waiting for its target to be resolved'
     if (this.phase === Phase.Credentials) return ', still waiting for its credentials'
     return this.attempt?.transport === undefined ? ', still waiting for a connection' : ''
   }
@@ -369,6 +418,7 @@ export class ClientCall<Req = any, Res = any>
   /** Ends the call from this side. */
   private abort(status: Status): void {
     if (this.isOver) return
+    if (this.phase === Phase.Resolving) this.channel.cancelConfig(this)
     this.attempt?.cancel(ErrorCode.CANCEL, 'call_aborted')
     this.finish(status, undefined)
   }

@@ -109,7 +109,7 @@ t.test('a config that breaks a rule is refused, with the path of the field', (t)
   const hedging = (policy: object): object => inMethod({ hedgingPolicy: policy })
   const policyPath = 'methodConfig\\[0\\]\\.retryPolicy'
   const rows: [unknown, RegExp][] = [
-    ['{', /^service config: got no JSON/],
+    ['{', /^config: got no JSON/],
     [7, /^config: got 7, want an object/],
     [{ loadBalancingConfig: {} }, /^loadBalancingConfig: got {}, want a list/],
     [{ loadBalancingConfig: [{ nobody: {} }] }, /^loadBalancingConfig: got nobody/],
