@@ -109,6 +109,7 @@ export class ClientConn implements CallChannel {
   public readonly target: string
   public readonly authority: string
   public readonly clock: Clock
+  public readonly random: Random
   /** Whether its connections use TLS. */
   public readonly secure: boolean
   public readonly callCredentials: CallCredentials | undefined
@@ -167,6 +168,7 @@ export class ClientConn implements CallChannel {
     this.gate = new ResolutionGate(hold)
     this.idleness = new Idleness(clock, idleTimeoutMs, () => this.enterIdle())
     this.clock = clock
+    this.random = random
     this.secure = options.credentials?.tls !== undefined
     this.callCredentials = options.credentials?.call
     this.stats = options.stats

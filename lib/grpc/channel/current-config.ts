@@ -9,6 +9,7 @@ import {
 import { Code, type Status } from '../../base/status.ts'
 import type { ResolverState } from '../../naming/index.ts'
 import type { CallConfig } from '../client/call-channel.ts'
+import { RetryThrottle } from '../client/retry-throttle.ts'
 import type { MethodSettings } from './method-config.ts'
 import {
   EMPTY_SERVICE_CONFIG,
@@ -29,6 +30,8 @@ export interface ServiceConfigOptions {
   readonly disableServiceConfig?: boolean
   /** The load-balancing policy, by its registered name or itself, whatever a service config says. */
   readonly balancer?: string | BalancerBuilder
+  /** False: no retries and no hedging, whatever a service config says. Default true. */
+  readonly retry?: boolean
 }
 
 const DEFAULT_BALANCER = 'pick_first'
@@ -36,10 +39,15 @@ const DEFAULT_BALANCER = 'pick_first'
 /** A service config in force. */
 class ConfigInForce implements CallConfig {
   public readonly lbConfig: LbConfig | undefined
+  public readonly retries: boolean
+  public readonly throttle: RetryThrottle | undefined
   private readonly parsed: ParsedServiceConfig
 
-  public constructor(parsed: ParsedServiceConfig) {
+  public constructor(parsed: ParsedServiceConfig, retries: boolean) {
+    const { retryThrottling } = parsed
     this.parsed = parsed
+    this.retries = retries
+    if (retries && retryThrottling !== undefined) this.throttle = new RetryThrottle(retryThrottling)
     this.lbConfig = parsed.lbConfig
   }
 
@@ -51,6 +59,7 @@ class ConfigInForce implements CallConfig {
 /** One per channel. */
 export class CurrentConfig {
   private readonly ignoresNames: boolean
+  private readonly retries: boolean
   /** Stands above all configs. */
   private readonly policy: LbConfig | undefined
   private readonly fallbackPolicy: LbConfig
@@ -63,13 +72,16 @@ export class CurrentConfig {
 
   /** Throws for a default or a policy that means nothing. */
   public constructor(options: ServiceConfigOptions) {
-    const { serviceConfig, disableServiceConfig = false, balancer } = options
+    const { serviceConfig, disableServiceConfig = false, balancer, retry = true } = options
+    this.retries = retry
     this.ignoresNames = disableServiceConfig
     this.policy = balancer === undefined ? undefined : defaultLbConfig(findBalancer(balancer))
     this.fallbackPolicy = defaultLbConfig(findBalancer(DEFAULT_BALANCER))
-    this.empty = new ConfigInForce(EMPTY_SERVICE_CONFIG)
+    this.empty = new ConfigInForce(EMPTY_SERVICE_CONFIG, retry)
     this.fallback =
-      serviceConfig === undefined ? undefined : new ConfigInForce(parseServiceConfig(serviceConfig))
+      serviceConfig === undefined
+        ? undefined
+        : new ConfigInForce(parseServiceConfig(serviceConfig), retry)
   }
 
   /** What calls go by. The same object as long as nothing has changed. */
@@ -104,7 +116,7 @@ export class CurrentConfig {
       // Names are resolved again and again, mostly with the same config.
       const text = JSON.stringify(serviceConfig)
       if (text === this.text) return undefined
-      this.current = new ConfigInForce(parseServiceConfig(serviceConfig))
+      this.current = new ConfigInForce(parseServiceConfig(serviceConfig), this.retries)
       this.text = text
       return undefined
     } catch (cause) {

@@ -13,31 +13,22 @@ import {
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
 import type { PendingPick } from '../channel/picker-wrapper.ts'
 import type { RpcObserver } from '../observe/rpc-observer.ts'
-import type { Codec } from '../protocol/codec.ts'
-import { type Compressors, unknownEncoding } from '../protocol/compression.ts'
+import { unknownEncoding } from '../protocol/compression.ts'
 import { loadReportOf } from '../protocol/load-report.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
 import { Metadata } from '../protocol/metadata.ts'
-import type { Remembered } from '../protocol/remembered.ts'
 import { type EndingStatus, parseEnding, type ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { CallChannel, CallTransport } from './call-channel.ts'
+import type { MethodPlan } from './method-plan.ts'
 
 /** An attempt's call: what it asks for, and what the attempt tells it. */
 export interface AttemptOwner<Res> {
-  readonly channel: Pick<CallChannel, 'pick' | 'cancelPick'>
-  /** `/package.Service/Method`. */
-  readonly path: string
+  readonly channel: CallChannel
+  readonly plan: MethodPlan<unknown, Res>
   readonly waitForReady: boolean
   /** A field of the call's metadata. */
   header(name: string): string | undefined
-  readonly codec: Codec<Res>
-  readonly compressors: Compressors
-  /** Equal blocks of a connection share one list: most heads are read only once. */
-  readonly responseHeads: Remembered<ResponseHead>
-  readonly maxRecvMessageBytes: number
-  /** Whether more than one response may come. */
-  readonly streamsResponses: boolean
   /** Whether responses wait for their reader. */
   readonly hasUntaken: boolean
   /** Whether somebody waits for a response, so that a large one may come whole. */
@@ -64,6 +55,8 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
   public transport: CallTransport | undefined = undefined
   /** Undefined until the transport opened it, or while it refuses to. */
   public stream: Stream | undefined = undefined
+  /** Attempts before this one that the server may know of. */
+  public readonly previousAttempts: number
   /** Hears of this attempt alone. */
   public observer: RpcObserver | undefined
   private readonly owner: AttemptOwner<Res>
@@ -73,8 +66,9 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
   private trailers: HeaderBlock | undefined
   private over = false
 
-  public constructor(owner: AttemptOwner<Res>) {
+  public constructor(owner: AttemptOwner<Res>, previousAttempts: number) {
     this.owner = owner
+    this.previousAttempts = previousAttempts
   }
 
   /** No more comes of it. */
@@ -146,7 +140,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
   // ── PendingPick
 
   public get path(): string {
-    return this.owner.path
+    return this.owner.plan.method.path
   }
 
   public get waitForReady(): boolean {
@@ -178,10 +172,10 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
       this.ending = parseEnding(block.fields, this.head)
       return
     }
-    this.head = this.owner.responseHeads.of(block.fields)
+    this.head = this.owner.channel.responseHeads.of(block.fields)
     const { fault, encoding } = this.head
     if (fault !== undefined) this.fail(fault)
-    else if (!this.owner.compressors.knows(encoding)) {
+    else if (!this.owner.channel.compressors.knows(encoding)) {
       this.fail(unknownEncoding(encoding, 'client').toStatus())
     } else {
       this.observer?.tell({ kind: 'inHeader', fields: block.fields, wireBytes: block.wireBytes })
@@ -194,7 +188,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
     // The common answer: one message, whole, uncompressed, in one frame.
     if (this.receiver === undefined) {
       const messageBytes = wholeMessageBytes(buf, start, end)
-      if (messageBytes >= 0 && messageBytes <= this.owner.maxRecvMessageBytes) {
+      if (messageBytes >= 0 && messageBytes <= this.owner.plan.maxRecvMessageBytes) {
         this.decodeWhole(buf, start + PREFIX_BYTES, end)
         return
       }
@@ -274,7 +268,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
   private decodeWhole(buf: Buffer, start: number, end: number): void {
     let message: Res
     try {
-      message = decodeMessage(this.owner.codec, buf, start, end, false)
+      message = decodeMessage(this.owner.plan.method.response, buf, start, end, false)
     } catch (thrown) {
       this.fail(RpcError.from(thrown).toStatus())
       return
@@ -283,8 +277,8 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, P
   }
 
   private createReceiver(): MessageReceiver<Res> {
-    const { owner } = this
-    const compressor = owner.compressors.get(this.head?.encoding ?? 'identity')
-    return new MessageReceiver(owner.codec, this, owner.maxRecvMessageBytes, compressor)
+    const { channel, plan } = this.owner
+    const compressor = channel.compressors.get(this.head?.encoding ?? 'identity')
+    return new MessageReceiver(plan.method.response, this, plan.maxRecvMessageBytes, compressor)
   }
 }

@@ -1,5 +1,6 @@
 // What a client's call is built on and who takes its responses: the contracts around ClientCall.
 import type { Clock } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
 import type { Stream, StreamHandler } from '../../transport/index.ts'
 import type { MethodSettings } from '../channel/method-config.ts'
 import type { PendingPick } from '../channel/picker-wrapper.ts'
@@ -9,6 +10,7 @@ import type { Remembered } from '../protocol/remembered.ts'
 import type { ResponseHead } from '../protocol/response-headers.ts'
 import type { RpcError } from '../protocol/rpc-error.ts'
 import type { CallCredentials } from './credentials.ts'
+import type { RetryThrottle } from './retry-throttle.ts'
 
 /** A connection as a call sees it. */
 export interface CallTransport {
@@ -24,6 +26,9 @@ export interface CallTransport {
 export interface CallConfig {
   /** What is said of a method; undefined: nothing. */
   methodSettings(path: string): MethodSettings | undefined
+  /** False: policies that try calls again are left alone. */
+  readonly retries: boolean
+  readonly throttle: RetryThrottle | undefined
 }
 
 /** A call that cannot begin before the channel's config is known. */
@@ -34,6 +39,7 @@ export interface ConfigWaiter {
 /** The channel as a call sees it. */
 export interface CallChannel {
   readonly clock: Clock
+  readonly random: Random
   readonly authority: string
   readonly secure: boolean
   readonly stats: StatsHandler | undefined

@@ -38,6 +38,18 @@ export class CallLimits {
     return new CallLimits(clock, limits, owner)
   }
 
+  /** `limits`, watched already, and no more than `timeoutMs` from now. */
+  public static within(
+    timeoutMs: number,
+    limits: CallLimits | undefined,
+    clock: Clock,
+    owner: CallLimitsOwner,
+  ): CallLimits {
+    const within = limits ?? new CallLimits(clock, {}, owner)
+    within.tighten(timeoutMs)
+    return within
+  }
+
   private constructor(clock: Clock, limits: Limits, owner: CallLimitsOwner) {
     const { timeoutMs, deadline, signal, parent } = limits
     this.clock = clock
@@ -69,15 +81,6 @@ export class CallLimits {
     this.arm(leftMs)
   }
 
-  /** Gives the call no more than `timeoutMs` from now; to be called after {@link CallLimits.bind}. */
-  public tighten(timeoutMs: number): void {
-    const deadlineMs = this.clock.nowMs() + timeoutMs
-    if (deadlineMs >= this.deadlineMs) return
-    this.deadlineMs = deadlineMs
-    this.timer?.cancel()
-    this.arm(timeoutMs)
-  }
-
   /** Watches no more. */
   public release(): void {
     this.timer?.cancel()
@@ -98,6 +101,15 @@ export class CallLimits {
   /** EventListenerObject: a signal was aborted. */
   public handleEvent(event: { readonly target: unknown }): void {
     this.owner.onAborted(statusOfAbort((event.target as AbortSignal).reason))
+  }
+
+  private tighten(timeoutMs: number): void {
+    const deadlineMs = this.clock.nowMs() + timeoutMs
+    if (deadlineMs >= this.deadlineMs) return
+    this.deadlineMs = deadlineMs
+    this.timer?.cancel()
+    if (timeoutMs > 0) this.arm(timeoutMs)
+    else this.owner.onDeadline(timeoutMs)
   }
 
   private arm(leftMs: number): void {

@@ -1,7 +1,7 @@
 // What is the same for every call of a method: with these options, under one service config.
 import { Code } from '../../base/status.ts'
 import type { SendingOptions } from '../call/message-sender.ts'
-import type { MethodSettings } from '../channel/method-config.ts'
+import type { AttemptPolicy, MethodSettings } from '../channel/method-config.ts'
 import { DEFAULT_MIN_COMPRESS_BYTES } from '../protocol/compression.ts'
 import {
   DEFAULT_MAX_RECV_MESSAGE_BYTES,
@@ -12,6 +12,7 @@ import { RequestTemplate } from '../protocol/request-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { CallChannel, CallConfig } from './call-channel.ts'
 import type { CallOptions } from './call-options.ts'
+import type { RetryThrottle } from './retry-throttle.ts'
 
 const NO_SETTINGS: MethodSettings = {
   waitForReady: undefined,
@@ -36,6 +37,10 @@ export class MethodPlan<Req = unknown, Res = unknown> {
   public readonly waitForReady: boolean
   /** Undefined: no more than the call's own. */
   public readonly timeoutMs: number | undefined
+  /** How often a call is tried; undefined: once. */
+  public readonly attempts: AttemptPolicy | undefined
+  /** To be told of successes, whatever the method; of failures by what tries again. */
+  public readonly throttle: RetryThrottle | undefined
   private readonly options: PlannedOptions
   /** The newest config that it was asked for, and itself under that. */
   private config: CallConfig | undefined
@@ -47,6 +52,7 @@ export class MethodPlan<Req = unknown, Res = unknown> {
     compressor: SendingOptions<Req>['compressor'],
     options: PlannedOptions,
     settings: MethodSettings,
+    config?: CallConfig,
   ) {
     this.method = method
     this.template = template
@@ -63,6 +69,8 @@ export class MethodPlan<Req = unknown, Res = unknown> {
       DEFAULT_MAX_RECV_MESSAGE_BYTES
     this.waitForReady = settings.waitForReady ?? false
     this.timeoutMs = settings.timeoutMs
+    this.attempts = config?.retries === true ? settings.attempts : undefined
+    this.throttle = config?.throttle
     this.options = options
   }
 
@@ -104,8 +112,9 @@ export class MethodPlan<Req = unknown, Res = unknown> {
   private configure(config: CallConfig): MethodPlan<Req, Res> | undefined {
     const { method, template, sending, options } = this
     const settings = config.methodSettings(method.path)
-    if (settings === undefined) return undefined
-    return new MethodPlan(method, template, sending.compressor, options, settings)
+    if (settings === undefined && config.throttle === undefined) return undefined
+    const { compressor } = sending
+    return new MethodPlan(method, template, compressor, options, settings ?? NO_SETTINGS, config)
   }
 }
 
