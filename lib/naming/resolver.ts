@@ -86,9 +86,15 @@ export function endpointsOf(addresses: readonly Address[]): readonly Endpoint[] 
 /** The addresses of all endpoints in order, each once. */
 export function addressesOf(endpoints: readonly Endpoint[]): readonly Address[] {
   const unique: Address[] = []
+  /** Few lists are longer than one: an address has one meaning as a rule. */
+  const byText = new Map<string, Address[]>()
   for (const { addresses } of endpoints) {
     for (const address of addresses) {
-      if (!unique.some((known) => sameAddress(known, address))) unique.push(address)
+      const known = byText.get(address.address)
+      if (known === undefined) byText.set(address.address, [address])
+      else if (known.some((one) => sameAddress(one, address))) continue
+      else known.push(address)
+      unique.push(address)
     }
   }
   return unique

@@ -59,12 +59,16 @@ export class RecordingSubConn implements SubConn {
 
 /** Every call is a line; a state comes with what its picker answers. */
 export class RecordingBalancerConn implements BalancerClientConn {
-  public readonly target = 'spec:target'
+  public readonly target: string
   public readonly log: string[] = []
   public readonly subConns: RecordingSubConn[] = []
   public latest: BalancerState | undefined
   /** Hears of its SubConns. */
   public policy: Balancer | undefined
+
+  public constructor(target = 'spec:target') {
+    this.target = target
+  }
 
   public newSubConn(addresses: readonly Address[], listener?: SubConnListener): SubConn {
     const toPolicy: SubConnListener = (change) => {
@@ -94,8 +98,12 @@ export class RecordingBalancerConn implements BalancerClientConn {
   }
 
   /** What the newest picker says to a call. */
-  public pick(): PickResult | undefined {
-    return this.latest?.picker.pick({ path: '/spec.Service/Method', header: () => undefined })
+  public pick(headers: Readonly<Record<string, string>> = {}): PickResult | undefined {
+    return this.latest?.picker.pick({
+      path: '/spec.Service/Method',
+      waitForReady: false,
+      header: (name) => headers[name],
+    })
   }
 
   /** The lines since the last time. */
