@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { Code } from '../../lib/base/status.ts'
 import { type ChannelOptions, ClientConn } from '../../lib/grpc/channel/client-conn.ts'
+import { CurrentConfig } from '../../lib/grpc/channel/current-config.ts'
 import type { CallConfig } from '../../lib/grpc/client/call-channel.ts'
 import { ManualResolver, type ResolverState } from '../../lib/naming/index.ts'
 import { FakeClock } from '../../lib/testing/index.ts'
@@ -141,6 +142,17 @@ t.test(
     await fixed.assertQuiet(t)
   },
 )
+
+t.test('the config names the service whose health counts', (t) => {
+  const health = (serviceName: string): object => ({ healthCheckConfig: { serviceName } })
+  const config = new CurrentConfig({ serviceConfig: health('default') })
+  t.equal(config.healthServiceName, 'default')
+  config.take({ endpoints: [], serviceConfig: health('names') })
+  t.equal(config.healthServiceName, 'names')
+  config.take({ endpoints: [], serviceConfig: {} })
+  t.equal(config.healthServiceName, undefined)
+  t.end()
+})
 
 t.test('the same config again is the same object, and nothing is read', async (t) => {
   const bench = new Bench()

@@ -39,13 +39,15 @@ const DEFAULT_BALANCER = 'pick_first'
 /** A service config in force. */
 class ConfigInForce implements CallConfig {
   public readonly lbConfig: LbConfig | undefined
+  public readonly healthServiceName: string | undefined
   public readonly retries: boolean
   public readonly throttle: RetryThrottle | undefined
   private readonly parsed: ParsedServiceConfig
 
   public constructor(parsed: ParsedServiceConfig, retries: boolean) {
-    const { retryThrottling } = parsed
+    const { retryThrottling, healthCheckConfig } = parsed
     this.parsed = parsed
+    this.healthServiceName = healthCheckConfig?.serviceName
     this.retries = retries
     if (retries && retryThrottling !== undefined) this.throttle = new RetryThrottle(retryThrottling)
     this.lbConfig = parsed.lbConfig
@@ -92,6 +94,11 @@ export class CurrentConfig {
   /** The policy to be used. */
   public get lbConfig(): LbConfig {
     return this.policy ?? (this.current ?? this.fallback)?.lbConfig ?? this.fallbackPolicy
+  }
+
+  /** Whose health decides whether a server takes calls; undefined: nobody asks. gRFC A17. */
+  public get healthServiceName(): string | undefined {
+    return (this.current ?? this.fallback)?.healthServiceName
   }
 
   /** False: what came was refused, and nothing good came before it. */
