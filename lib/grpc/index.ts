@@ -14,6 +14,18 @@ export {
   type DialOptions,
   dial,
 } from './channel/client-conn.ts'
+export type {
+  ConfigCode,
+  HedgingPolicy,
+  MethodConfig,
+  MethodName,
+  RetryPolicy,
+} from './channel/method-config.ts'
+export type {
+  HealthCheckConfig,
+  RetryThrottling,
+  ServiceConfig,
+} from './channel/service-config.ts'
 export type { CallOptions } from './client/call-options.ts'
 export { type Client, type ClientMethod, createClient } from './client/client.ts'
 export { type CallCredentials, type ChannelCredentials, credentials } from './client/credentials.ts'

@@ -84,6 +84,34 @@ t.test('metadata goes both ways, binary too', async (t) => {
   t.same(trailers.getAll('x-end-bin'), [octets, Buffer.alloc(0)])
 })
 
+t.test('calls are tried again by a retry policy and by a hedging policy', async (t) => {
+  const seen: string[][] = []
+  let calls = 0
+  const { target } = await grpcJsServer(t, {
+    one({ request, metadata }, done) {
+      seen.push(metadata.get('grpc-previous-rpc-attempts').map(String))
+      if (++calls % 3 === 0) done(null, request)
+      else done({ code: grpcJs.status.UNAVAILABLE, details: 'not yet' })
+    },
+  })
+  const policies = {
+    retryPolicy: {
+      maxAttempts: 3,
+      initialBackoff: '0.001s',
+      maxBackoff: '0.01s',
+      backoffMultiplier: 2,
+      retryableStatusCodes: ['UNAVAILABLE'],
+    },
+    hedgingPolicy: { maxAttempts: 3, hedgingDelay: '30s', nonFatalStatusCodes: ['UNAVAILABLE'] },
+  }
+  for (const [name, policy] of Object.entries(policies)) {
+    const serviceConfig = { methodConfig: [{ name: [{}], [name]: policy }] }
+    const { client } = ourClient(t, target, { serviceConfig })
+    t.equal(Buffer.from(await client.one(abc)).toString(), 'abc', name)
+    t.same(seen.splice(0), [[], ['1'], ['2']])
+  }
+})
+
 t.test('errors keep code, message and trailers', async (t) => {
   const trailers = new grpcJs.Metadata()
   trailers.set('x-why', 'spec')

@@ -3,12 +3,19 @@
 //   write ─▶ encode ─▶ [compress] ─▶ [keep] ─▶ stream
 //
 // A message is encoded when it is given. Compression may take its time: what follows waits behind it.
-// A sender may have no stream yet, or lose it to another try: what it keeps goes to the next one.
+// A sender may have no stream yet, lose it to another try, or serve several tries at once: what it
+// keeps goes to each new one.
 import { ByteSink } from '../../base/byte-sink.ts'
 import type { Stream } from '../../transport/index.ts'
 import type { Codec } from '../protocol/codec.ts'
 import { type Compressor, compressMessage } from '../protocol/compression.ts'
-import { appendMessage, encodeMessage, isCompressed, PREFIX_BYTES } from '../protocol/message.ts'
+import {
+  appendMessage,
+  checkSendSize,
+  encodeMessage,
+  isCompressed,
+  PREFIX_BYTES,
+} from '../protocol/message.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 
 /** Over this an encoded message is handed over with its memory instead of being copied. */
@@ -30,13 +37,22 @@ export interface SendOptions {
   readonly compress?: boolean
 }
 
-/** Hears of each message put: octets encoded, and on the wire with prefix. */
+/** Hears of each message put on a stream: octets encoded, and on the wire with prefix. */
 export type OnSent<T> = (
   message: T,
   messageBytes: number,
   wireBytes: number,
   compressed: boolean,
+  stream: Stream,
 ) => void
+
+/** Whose messages are sent. */
+export interface MessageSenderOwner {
+  /** A message that was taken cannot be sent: the call has to end. */
+  onSendFault(error: RpcError): void
+  /** Too much was sent to keep it: no new stream will do. */
+  onReplayLost?(): void
+}
 
 // Encoding is synchronous, so one scratch serves the process; a codec that sends while it encodes
 // finds none and gets its own.
@@ -67,7 +83,7 @@ export function putMessage<T>(
   try {
     const messageBytes = encodeMessage(codec, message, sink, maxMessageBytes)
     if (headers !== undefined) stream.headers(headers, false)
-    onSent?.(message, messageBytes, PREFIX_BYTES + messageBytes, false)
+    onSent?.(message, messageBytes, PREFIX_BYTES + messageBytes, false, stream)
     return putSink(stream, sink, endStream)
   } finally {
     scratch = sink
@@ -89,24 +105,25 @@ interface Encoded<T> {
 }
 
 const EMPTY = Buffer.alloc(0)
+const NO_STREAMS: readonly Stream[] = []
 const DONE: Promise<void> = Promise.resolve()
 
-/**
- * The sending half of a call. `onFault` hears of a message that could not be compressed, which ends
- * the call; one that cannot be encoded throws at whoever gave it.
- */
+/** The sending half of a call. A message that cannot be encoded throws at whoever gave it. */
 export class MessageSender<T> {
-  private readonly options: SendingOptions<T>
-  private readonly onFault: (error: RpcError) => void
+  private options: SendingOptions<T>
+  private readonly owner: MessageSenderOwner
   private readonly onSent: OnSent<T> | undefined
   private readonly maxKeptBytes: number
+  /** The newest one. */
   private stream: Stream | undefined
+  /** Those before it that go on beside it. */
+  private others: Stream[] | undefined
   /** What another stream would need; undefined when nothing is kept any more. */
   private kept: Encoded<T>[] | undefined
   private keptBytes = 0
   /** Settles when what is being compressed, and all behind it, was put. */
   private compressing: Promise<void> | undefined
-  private last: (() => void) | undefined
+  private last: ((stream: Stream) => void) | undefined
   private lastRan = false
   private waiting: (() => void)[] | undefined
   private streamFull = false
@@ -115,13 +132,13 @@ export class MessageSender<T> {
   /** `stream` is absent when messages may come before it; `maxKeptBytes` then is for another try. */
   public constructor(
     options: SendingOptions<T>,
-    onFault: (error: RpcError) => void,
+    owner: MessageSenderOwner,
     onSent: OnSent<T> | undefined,
     stream?: Stream,
     maxKeptBytes = 0,
   ) {
     this.options = options
-    this.onFault = onFault
+    this.owner = owner
     this.onSent = onSent
     this.stream = stream
     this.maxKeptBytes = maxKeptBytes
@@ -133,20 +150,37 @@ export class MessageSender<T> {
     return this.kept !== undefined
   }
 
-  /** Puts all that is kept on `stream`, and what follows. */
+  /** Other options from now on. Throws RpcError when a message that is kept is too large for them. */
+  public configure(options: SendingOptions<T>): void {
+    this.options = options
+    for (const { bytes } of this.kept ?? []) {
+      checkSendSize(bytes.length - PREFIX_BYTES, options.maxMessageBytes)
+    }
+  }
+
+  /** Puts all that is kept on `stream`, and what follows: there, and where it was put before. */
   public attach(stream: Stream): void {
+    if (this.stream !== undefined) {
+      this.others ??= []
+      this.others.push(this.stream)
+    }
+    let hasRoom = true
+    for (const encoded of this.kept ?? []) hasRoom = this.putOn(stream, encoded)
+    this.streamFull = !hasRoom && (this.stream === undefined || this.streamFull)
     this.stream = stream
-    this.streamFull = false
-    this.lastRan = false
-    for (const encoded of this.kept ?? []) this.put(encoded, stream)
     this.limitKept()
-    this.runLast()
+    if (this.lastRan) this.last?.(stream)
+    else this.runLast()
     this.wake()
   }
 
-  /** The stream is gone and another will follow. */
-  public detach(): void {
-    this.stream = undefined
+  /** The stream is gone; another may follow. */
+  public detach(stream: Stream): void {
+    if (this.stream === stream) this.stream = this.others?.pop()
+    else this.others = this.others?.filter((other) => other !== stream)
+    if (this.stream === undefined) this.lastRan = false
+    // The one that had no room may have been this one.
+    this.onWritable()
   }
 
   /** There will be no other stream: keeps nothing. */
@@ -188,18 +222,18 @@ export class MessageSender<T> {
     })
   }
 
-  /** No message follows: runs `task` once all are on the stream, and again on the next stream. */
-  public afterAll(task: () => void): void {
+  /** No message follows: runs `task` once all are on the stream, and so for each later stream. */
+  public afterAll(task: (stream: Stream) => void): void {
     this.last = task
     this.runLast()
   }
 
   /** Ends our half of the stream behind all messages. */
   public end(): void {
-    this.afterAll(() => this.stream?.data(EMPTY, 0, 0, true))
+    this.afterAll((stream) => stream.data(EMPTY, 0, 0, true))
   }
 
-  /** The stream has room again. */
+  /** A stream has room again. */
   public onWritable(): void {
     this.streamFull = false
     this.wake()
@@ -258,7 +292,7 @@ export class MessageSender<T> {
       .then(
         (whole) => this.keepAndPut(whole),
         (thrown) => {
-          if (!this.over) this.onFault(RpcError.from(thrown))
+          if (!this.over) this.owner.onSendFault(RpcError.from(thrown))
         },
       )
       .then(() => {
@@ -277,25 +311,36 @@ export class MessageSender<T> {
       this.keptBytes += encoded.bytes.length
     }
     if (this.stream === undefined) return
-    this.limitKept()
     this.put(encoded, this.stream)
+    this.limitKept()
   }
 
-  private put({ message, messageBytes, bytes }: Encoded<T>, stream: Stream): void {
-    this.onSent?.(message as T, messageBytes, bytes.length, isCompressed(bytes))
+  private put(encoded: Encoded<T>, stream: Stream): void {
+    let hasRoom = this.putOn(stream, encoded)
+    // The slowest of several does not hold up the others.
+    for (const other of this.others ?? NO_STREAMS) hasRoom = this.putOn(other, encoded) || hasRoom
+    this.streamFull = !hasRoom
+  }
+
+  /** True when more may be put there. */
+  private putOn(stream: Stream, { message, messageBytes, bytes }: Encoded<T>): boolean {
+    this.onSent?.(message as T, messageBytes, bytes.length, isCompressed(bytes), stream)
     // Kept memory is lent, not given: what is put must not change, and does not.
-    this.streamFull = !stream.data(bytes, 0, bytes.length, false, true) && !stream.closed
+    return stream.data(bytes, 0, bytes.length, false, true) || stream.closed
   }
 
   private limitKept(): void {
-    if (this.keptBytes > this.maxKeptBytes) this.kept = undefined
+    if (this.kept === undefined || this.keptBytes <= this.maxKeptBytes) return
+    this.kept = undefined
+    this.owner.onReplayLost?.()
   }
 
   private runLast(): void {
     if (this.last === undefined || this.lastRan) return
     if (this.stream === undefined || this.compressing !== undefined) return
     this.lastRan = true
-    this.last()
+    this.last(this.stream)
+    for (const other of this.others ?? NO_STREAMS) this.last(other)
   }
 
   private wake(): void {

@@ -5,12 +5,9 @@
 //   policy -> newSubConn -> AcBalancerWrapper -> AddrConn -> transport
 //   policy -> updateBalancerState -> PickerWrapper, ConnectivityStateManager
 import {
-  type BalancerBuilder,
   type BalancerState,
   ConnectivityState,
-  defaultLbConfig,
-  getBalancer,
-  type LbConfig,
+  failingPicker,
   type SubConnState,
 } from '../../balancer/index.ts'
 import type { BackoffOptions } from '../../base/backoff.ts'
@@ -23,11 +20,12 @@ import {
   findResolver,
   type ResolvableTarget,
   type ResolverBuilder,
+  type ResolverOptions,
   type ResolverState,
 } from '../../naming/index.ts'
 import type { ConnectionOptions, Peer, TraceSink } from '../../transport/index.ts'
 import type { Interceptor } from '../call/interceptor.ts'
-import type { CallChannel } from '../client/call-channel.ts'
+import type { CallChannel, CallConfig, ConfigWaiter } from '../client/call-channel.ts'
 import type { CallOptions } from '../client/call-options.ts'
 import type { CallCredentials, ChannelCredentials } from '../client/credentials.ts'
 import { type CallDefaults, MethodCaller } from '../client/invoke.ts'
@@ -55,18 +53,18 @@ import {
   type WaitLimits,
 } from './connectivity-state-manager.ts'
 import { Connector } from './connector.ts'
+import { CurrentConfig, type ServiceConfigOptions } from './current-config.ts'
 import { Idleness } from './idleness.ts'
 import { type PendingPick, PickerWrapper } from './picker-wrapper.ts'
 import { ProcessHold } from './process-hold.ts'
+import { ResolutionGate } from './resolution-gate.ts'
 
 /** How a channel behaves. */
-export interface ChannelOptions {
+export interface ChannelOptions extends ServiceConfigOptions {
   /** Resolvers for this channel alone; they go before the registered ones. */
   readonly resolvers?: readonly ResolverBuilder[]
   /** The scheme of a target that has none. Default `dns`. */
   readonly defaultScheme?: string
-  /** The load-balancing policy, by its registered name or itself. Default `pick_first`. */
-  readonly balancer?: string | BalancerBuilder
   /** The `:authority` of calls, and the name that TLS checks. Default: the target's. */
   readonly authority?: string
   /** TLS or not, and what proves who calls. Default: insecure. */
@@ -104,7 +102,6 @@ export interface ChannelDependencies {
 }
 
 const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60 * 1000
-const DEFAULT_BALANCER = 'pick_first'
 
 /** See above. Idle, without any I/O, until the first call or {@link ClientConn.connect}. */
 export class ClientConn implements CallChannel {
@@ -112,20 +109,25 @@ export class ClientConn implements CallChannel {
   public readonly target: string
   public readonly authority: string
   public readonly clock: Clock
+  public readonly random: Random
   /** Whether its connections use TLS. */
   public readonly secure: boolean
   public readonly callCredentials: CallCredentials | undefined
   public readonly stats: StatsHandler | undefined
   public readonly compressors: Compressors
   public readonly responseHeads: Remembered<ResponseHead> = new Remembered(parseResponseHead)
+  /** What calls go by; absent while idle and until the first resolution. */
+  public callConfig: CallConfig | undefined
   private readonly callDefaults: CallDefaults
   private readonly logger: Logger
   private readonly resolvable: ResolvableTarget
-  private readonly lbConfig: LbConfig
+  private readonly config: CurrentConfig
+  private readonly resolverOptions: ResolverOptions
   private readonly serializer: Serializer = new Serializer()
   private readonly connector: Connector
   private readonly states: ConnectivityStateManager
   private readonly pickerWrapper: PickerWrapper
+  private readonly gate: ResolutionGate
   private readonly idleness: Idleness
   private readonly addrConns = new Set<AddrConn>()
   /** Absent while idle. */
@@ -133,7 +135,7 @@ export class ClientConn implements CallChannel {
   /** Absent while idle and until the first resolution. */
   private balancerWrapper: CcBalancerWrapper | undefined
 
-  /** Throws when the target or the policy means nothing. */
+  /** Throws when the target, the policy or the service config means nothing. */
   public constructor(
     target: string,
     options: ChannelOptions = {},
@@ -147,7 +149,7 @@ export class ClientConn implements CallChannel {
     this.target = target
     this.resolvable = findResolver(target, options.resolvers, options.defaultScheme)
     this.authority = channelAuthority(this.resolvable, options.authority)
-    this.lbConfig = defaultLbConfig(findBalancer(options.balancer))
+    this.config = new CurrentConfig(options)
     this.connector = new Connector({
       ...options,
       authority: this.authority,
@@ -155,10 +157,18 @@ export class ClientConn implements CallChannel {
       clock,
       random,
     })
+    this.resolverOptions = {
+      clock,
+      random,
+      backoff: this.connector.backoff,
+      disableServiceConfig: options.disableServiceConfig ?? false,
+    }
     this.states = new ConnectivityStateManager(clock, hold)
     this.pickerWrapper = new PickerWrapper(this.serializer, hold)
+    this.gate = new ResolutionGate(hold)
     this.idleness = new Idleness(clock, idleTimeoutMs, () => this.enterIdle())
     this.clock = clock
+    this.random = random
     this.secure = options.credentials?.tls !== undefined
     this.callCredentials = options.credentials?.call
     this.stats = options.stats
@@ -233,6 +243,17 @@ export class ClientConn implements CallChannel {
     this.logger.error(`${where} failed`, error)
   }
 
+  /** Tells `call` of the config once the target is resolved. As {@link ClientConn.pick}. */
+  public awaitConfig(call: ConfigWaiter): void {
+    this.gate.wait(call)
+    if (this.resolverWrapper === undefined) this.exitIdle()
+  }
+
+  /** Forgets a call that waits for the config. */
+  public cancelConfig(call: ConfigWaiter): void {
+    this.gate.cancel(call)
+  }
+
   /**
    * The transport for a try of a call, if there is one now; otherwise `call` hears. Hot. Between
    * `callStarted` and `callEnded` only.
@@ -264,6 +285,8 @@ export class ClientConn implements CallChannel {
   public close(): void {
     this.states.update(ConnectivityState.Shutdown)
     this.pickerWrapper.close()
+    // Calls from now on fail where they pick.
+    this.openGate()
     this.idleness.stop()
     this.dropWrappers()
     for (const addrConn of this.addrConns) addrConn.tearDown('the channel was closed', false)
@@ -283,13 +306,14 @@ export class ClientConn implements CallChannel {
         handleResolverError: (status) => this.handleResolverError(status),
       },
       this.serializer,
-      this.connector,
+      this.resolverOptions,
     )
     this.resolverWrapper.start(this.resolvable)
   }
 
   private enterIdle(): void {
     this.dropWrappers()
+    this.callConfig = undefined
     this.pickerWrapper.updatePicker(undefined)
     this.states.update(ConnectivityState.Idle)
   }
@@ -302,12 +326,33 @@ export class ClientConn implements CallChannel {
   }
 
   private handleResolvedAddrs(state: ResolverState): boolean {
-    return this.balancer().handleResolvedAddrs(state, this.lbConfig)
+    const { config } = this
+    const refusal = config.take(state)
+    if (refusal !== undefined) this.logger.warn('a service config was refused', refusal)
+    if (refusal !== undefined && !config.isUsable) this.failBy(refusal)
+    const taken = config.isUsable && this.balancer().handleResolvedAddrs(state, config.lbConfig)
+    this.openGate()
+    return taken && refusal === undefined
+  }
+
+  /** gRFC A21: without any good config there is no policy to ask. */
+  private failBy(refusal: Status): void {
+    this.states.noteFailure(refusal)
+    this.updateBalancerState({
+      state: ConnectivityState.TransientFailure,
+      picker: failingPicker(refusal),
+    })
+  }
+
+  private openGate(): void {
+    this.callConfig = this.config.calls
+    this.gate.open(this.callConfig)
   }
 
   private handleResolverError(status: Status): void {
     this.states.noteFailure(status)
-    this.balancer().resolverError(status, this.lbConfig)
+    this.balancer().resolverError(status, this.config.lbConfig)
+    this.openGate()
   }
 
   /** The policy is made at the first resolution, which may say which one it is to be. */
@@ -345,14 +390,6 @@ export class ClientConn implements CallChannel {
     this.pickerWrapper.updatePicker(picker)
     this.states.update(state)
   }
-}
-
-function findBalancer(balancer: string | BalancerBuilder = DEFAULT_BALANCER): BalancerBuilder {
-  const builder = typeof balancer === 'string' ? getBalancer(balancer) : balancer
-  if (builder === undefined) {
-    throw new Error(`balancer_unknown: got "${String(balancer)}", want a registered policy`)
-  }
-  return builder
 }
 
 /** How {@link dial} goes about it. */

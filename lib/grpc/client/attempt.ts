@@ -1,8 +1,8 @@
-// One try of a call on one stream: from the response's frames to messages and a status.
-// Knows nothing of picking, deadlines and retries; its ClientCall does.
+// One try of a call: it asks for a transport, opens one stream there, and makes messages and a status
+// of the response's frames. Knows nothing of deadlines and other tries; its ClientCall does.
+import type { PickOutcome } from '../../balancer/index.ts'
 import { Code, type Status } from '../../base/status.ts'
 import {
-  type ClientTransport,
   ErrorCode,
   type HeaderBlock,
   type HeadersKind,
@@ -11,54 +11,85 @@ import {
   type StreamHandler,
 } from '../../transport/index.ts'
 import { MessageReceiver, type MessageReceiverOwner } from '../call/message-receiver.ts'
-import type { Codec } from '../protocol/codec.ts'
-import { type Compressors, unknownEncoding } from '../protocol/compression.ts'
+import type { PendingPick } from '../channel/picker-wrapper.ts'
+import type { RpcObserver } from '../observe/rpc-observer.ts'
+import { unknownEncoding } from '../protocol/compression.ts'
+import { loadReportOf } from '../protocol/load-report.ts'
 import { decodeMessage, PREFIX_BYTES, wholeMessageBytes } from '../protocol/message.ts'
-import type { Remembered } from '../protocol/remembered.ts'
+import { Metadata } from '../protocol/metadata.ts'
 import { type EndingStatus, parseEnding, type ResponseHead } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
+import type { CallChannel, CallTransport } from './call-channel.ts'
+import type { MethodPlan } from './method-plan.ts'
 
-/** What an attempt tells its call. */
+/** An attempt's call: what it asks for, and what the attempt tells it. */
 export interface AttemptOwner<Res> {
-  readonly codec: Codec<Res>
-  readonly compressors: Compressors
-  /** Equal blocks of a connection share one list: most heads are read only once. */
-  readonly responseHeads: Remembered<ResponseHead>
-  readonly maxRecvMessageBytes: number
-  /** Whether more than one response may come. */
-  readonly streamsResponses: boolean
+  readonly channel: CallChannel
+  readonly plan: MethodPlan<unknown, Res>
+  readonly waitForReady: boolean
+  /** A field of the call's metadata. */
+  header(name: string): string | undefined
   /** Whether responses wait for their reader. */
   readonly hasUntaken: boolean
-  onResponseHeaders(block: HeaderBlock): void
-  onResponse(message: Res, wireBytes: number, messageBytes: number, compressed: boolean): void
-  onRoomToSend(): void
   /** Whether somebody waits for a response, so that a large one may come whole. */
   readonly awaitsResponse: boolean
+  /** There is a transport: the attempt wants to be opened. */
+  onTransport(attempt: Attempt<Res>, transport: CallTransport): void
+  /** There will be none; the attempt is over. */
+  onPickFailed(attempt: Attempt<Res>, status: Status, dropped: boolean): void
+  onResponseHeaders(attempt: Attempt<Res>, block: HeaderBlock): void
+  onResponse(message: Res, wireBytes: number): void
+  onRoomToSend(): void
   /** The attempt is over. `trailers` is absent when none came. */
-  onAttemptEnd(status: EndingStatus, trailers: HeaderBlock | undefined): void
-  /** The stream is gone and no status had come. */
-  onAttemptClosed(closed: StreamClosed): void
+  onAttemptEnd(attempt: Attempt<Res>, status: EndingStatus, trailers: HeaderBlock | undefined): void
+  /** The attempt is over: its stream is gone and no status had come. */
+  onAttemptClosed(attempt: Attempt<Res>, closed: StreamClosed): void
 }
 
-export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
-  /** Whether anything of a response came: then the attempt is the call's last. */
-  public answered = false
+export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res>, PendingPick {
+  /** Set by the picker with the transport; called once with how the attempt ended. */
+  public onPickDone: ((outcome: PickOutcome) => void) | undefined = undefined
+  /** Set by the picker: why the attempt waits. */
+  public latestFailure: Status | undefined = undefined
+  /** Undefined until the picker gave one. */
+  public transport: CallTransport | undefined = undefined
+  /** Undefined until the transport opened it, or while it refuses to. */
+  public stream: Stream | undefined = undefined
+  /** Attempts before this one that the server may know of. */
+  public readonly previousAttempts: number
+  /** Hears of this attempt alone. */
+  public observer: RpcObserver | undefined
   private readonly owner: AttemptOwner<Res>
-  /** Undefined while the transport opens it, or refuses to. */
-  private stream: Stream | undefined = undefined
   private head: ResponseHead | undefined
   private receiver: MessageReceiver<Res> | undefined
   private ending: EndingStatus | undefined
   private trailers: HeaderBlock | undefined
   private over = false
 
-  public constructor(owner: AttemptOwner<Res>) {
+  public constructor(owner: AttemptOwner<Res>, previousAttempts: number) {
     this.owner = owner
+    this.previousAttempts = previousAttempts
+  }
+
+  /** No more comes of it. */
+  public get isOver(): boolean {
+    return this.over
+  }
+
+  /** Whether anything of a response came. */
+  public get answered(): boolean {
+    return this.head !== undefined || this.ending !== undefined
+  }
+
+  /** Asks for a transport, which may come, or not, before this returns. */
+  public pick(): void {
+    const transport = this.owner.channel.pick(this)
+    if (transport !== undefined) this.onTransport(transport)
   }
 
   /** Opens the stream with its request headers. */
   public open(
-    transport: { openStream: ClientTransport['openStream'] },
+    transport: CallTransport,
     fields: readonly string[],
     extraFields: readonly string[] | undefined,
   ): Stream {
@@ -71,10 +102,11 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     return this.stream !== undefined && this.stream.id !== 0
   }
 
-  /** Gives the stream up; nothing more is told. */
+  /** Gives the stream up, or the wait for one; nothing more is told. */
   public cancel(code: ErrorCode, token: string): void {
     if (this.over) return
     this.over = true
+    if (this.transport === undefined) this.owner.channel.cancelPick(this)
     this.receiver?.stop()
     this.stream?.reset(code, token)
   }
@@ -91,22 +123,64 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     this.receiver?.resume()
   }
 
+  /** Tells those who measure how it ended; once. */
+  public done(status: Status, trailers: HeaderBlock | undefined): void {
+    const { onPickDone, observer } = this
+    this.onPickDone = undefined
+    onPickDone?.({
+      status,
+      bytesSent: this.wasWritten,
+      bytesReceived: this.answered,
+      load: () => trailers && loadReportOf(Metadata.fromFields(trailers.fields)),
+    })
+    this.observer = undefined
+    observer?.end(status)
+  }
+
+  // ── PendingPick
+
+  public get path(): string {
+    return this.owner.plan.method.path
+  }
+
+  public get waitForReady(): boolean {
+    return this.owner.waitForReady
+  }
+
+  public header(name: string): string | undefined {
+    return this.owner.header(name)
+  }
+
+  public onTransport(transport: CallTransport): void {
+    if (this.over) return
+    this.transport = transport
+    this.owner.onTransport(this, transport)
+  }
+
+  public onPickFailed(status: Status, dropped: boolean): void {
+    if (this.over) return
+    this.over = true
+    this.owner.onPickFailed(this, status, dropped)
+  }
+
   // ── StreamHandler
 
   public onHeaders(block: HeaderBlock, kind: HeadersKind, endStream: boolean): void {
     if (this.over || kind === 'informational') return
-    this.answered = true
     if (endStream) {
       this.trailers = block
       this.ending = parseEnding(block.fields, this.head)
       return
     }
-    this.head = this.owner.responseHeads.of(block.fields)
+    this.head = this.owner.channel.responseHeads.of(block.fields)
     const { fault, encoding } = this.head
     if (fault !== undefined) this.fail(fault)
-    else if (!this.owner.compressors.knows(encoding)) {
+    else if (!this.owner.channel.compressors.knows(encoding)) {
       this.fail(unknownEncoding(encoding, 'client').toStatus())
-    } else this.owner.onResponseHeaders(block)
+    } else {
+      this.observer?.tell({ kind: 'inHeader', fields: block.fields, wireBytes: block.wireBytes })
+      this.owner.onResponseHeaders(this, block)
+    }
   }
 
   public onData(buf: Buffer, start: number, end: number): void {
@@ -114,7 +188,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     // The common answer: one message, whole, uncompressed, in one frame.
     if (this.receiver === undefined) {
       const messageBytes = wholeMessageBytes(buf, start, end)
-      if (messageBytes >= 0 && messageBytes <= this.owner.maxRecvMessageBytes) {
+      if (messageBytes >= 0 && messageBytes <= this.owner.plan.maxRecvMessageBytes) {
         this.decodeWhole(buf, start + PREFIX_BYTES, end)
         return
       }
@@ -139,7 +213,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     if (this.ending !== undefined) return
     this.over = true
     this.receiver?.stop()
-    this.owner.onAttemptClosed(closed)
+    this.owner.onAttemptClosed(this, closed)
   }
 
   // ── MessageReceiverOwner
@@ -154,7 +228,8 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     messageBytes: number,
     compressed: boolean,
   ): void {
-    this.owner.onResponse(message, wireBytes, messageBytes, compressed)
+    this.observer?.received(message, messageBytes, wireBytes, compressed)
+    this.owner.onResponse(message, wireBytes)
   }
 
   public onPartialMessage(missingBytes: number): void {
@@ -170,7 +245,7 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
     }
     // The server is done; what we still send is not wanted.
     this.stream?.reset(ErrorCode.NO_ERROR, 'call_over')
-    this.owner.onAttemptEnd(status, this.trailers)
+    this.end(status, this.trailers)
   }
 
   public onMessageFault(error: RpcError): void {
@@ -179,23 +254,31 @@ export class Attempt<Res> implements StreamHandler, MessageReceiverOwner<Res> {
 
   private fail(status: Status): void {
     this.cancel(ErrorCode.CANCEL, 'response_fault')
-    this.owner.onAttemptEnd(status, undefined)
+    this.end(status, undefined)
+  }
+
+  private end(status: EndingStatus, trailers: HeaderBlock | undefined): void {
+    if (trailers !== undefined) {
+      const { fields, wireBytes } = trailers
+      this.observer?.tell({ kind: 'inTrailer', fields, wireBytes })
+    }
+    this.owner.onAttemptEnd(this, status, trailers)
   }
 
   private decodeWhole(buf: Buffer, start: number, end: number): void {
     let message: Res
     try {
-      message = decodeMessage(this.owner.codec, buf, start, end, false)
+      message = decodeMessage(this.owner.plan.method.response, buf, start, end, false)
     } catch (thrown) {
       this.fail(RpcError.from(thrown).toStatus())
       return
     }
-    this.owner.onResponse(message, PREFIX_BYTES + end - start, end - start, false)
+    this.onMessage(message, PREFIX_BYTES + end - start, end - start, false)
   }
 
   private createReceiver(): MessageReceiver<Res> {
-    const { owner } = this
-    const compressor = owner.compressors.get(this.head?.encoding ?? 'identity')
-    return new MessageReceiver(owner.codec, this, owner.maxRecvMessageBytes, compressor)
+    const { channel, plan } = this.owner
+    const compressor = channel.compressors.get(this.head?.encoding ?? 'identity')
+    return new MessageReceiver(plan.method.response, this, plan.maxRecvMessageBytes, compressor)
   }
 }

@@ -17,7 +17,7 @@ export interface CallLimitsOwner {
 
 export class CallLimits {
   /** On the clock's own scale; Infinity without a deadline. */
-  public readonly deadlineMs: number
+  private deadlineMs: number
   private readonly clock: Clock
   private readonly owner: CallLimitsOwner
   private readonly startMs: number
@@ -36,6 +36,18 @@ export class CallLimits {
       return undefined
     }
     return new CallLimits(clock, limits, owner)
+  }
+
+  /** `limits`, watched already, and no more than `timeoutMs` from now. */
+  public static within(
+    timeoutMs: number,
+    limits: CallLimits | undefined,
+    clock: Clock,
+    owner: CallLimitsOwner,
+  ): CallLimits {
+    const within = limits ?? new CallLimits(clock, {}, owner)
+    within.tighten(timeoutMs)
+    return within
   }
 
   private constructor(clock: Clock, limits: Limits, owner: CallLimitsOwner) {
@@ -66,9 +78,7 @@ export class CallLimits {
       return
     }
     for (const signal of this.signals) signal.addEventListener('abort', this)
-    if (leftMs < Number.POSITIVE_INFINITY) {
-      this.timer = this.clock.deadline(leftMs, () => this.owner.onDeadline(leftMs))
-    }
+    this.arm(leftMs)
   }
 
   /** Watches no more. */
@@ -91,6 +101,20 @@ export class CallLimits {
   /** EventListenerObject: a signal was aborted. */
   public handleEvent(event: { readonly target: unknown }): void {
     this.owner.onAborted(statusOfAbort((event.target as AbortSignal).reason))
+  }
+
+  private tighten(timeoutMs: number): void {
+    const deadlineMs = this.clock.nowMs() + timeoutMs
+    if (deadlineMs >= this.deadlineMs) return
+    this.deadlineMs = deadlineMs
+    this.timer?.cancel()
+    if (timeoutMs > 0) this.arm(timeoutMs)
+    else this.owner.onDeadline(timeoutMs)
+  }
+
+  private arm(leftMs: number): void {
+    if (leftMs === Number.POSITIVE_INFINITY) return
+    this.timer = this.clock.deadline(leftMs, () => this.owner.onDeadline(leftMs))
   }
 
   private onClock(date: Date | undefined): number {

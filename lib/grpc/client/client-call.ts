@@ -1,76 +1,67 @@
 // One call at a client, of any kind: what is decided once for all its attempts. It has a phase and
-// exactly one end; picking, retries, its limits and its credentials are inputs to it.
+// exactly one end; its attempts, its limits and its credentials are inputs to it. What it sends is
+// request-side.ts.
 //
-//   start ─▶ [credentials] ─▶ picking ─▶ running (an Attempt) ─▶ done
-//                                ▲            │ not processed: pick again
-//                                └────────────┘
+//   start ─▶ [credentials] ─▶ [resolving] ─▶ trying: an Attempt ─▶ done
+//                                               ▲        │ not processed, or to be retried
+//                                               └────────┘
 //
-// Source: grpc-go stream.go (clientStream), gRFC A6 for transparent retries.
-import type { PickOutcome } from '../../balancer/index.ts'
+// With a retry policy attempts follow one another, with a hedging policy several run at once, until the
+// call is committed to one: by its response's headers, its end, or because nothing can be sent again.
+// Source: grpc-go stream.go (clientStream), gRFC A6.
 import { Code, type Status } from '../../base/status.ts'
-import {
-  ErrorCode,
-  type HeaderBlock,
-  type Stream,
-  type StreamClosed,
-} from '../../transport/index.ts'
-import { MessageSender, type OnSent, putMessage, type SendOptions } from '../call/message-sender.ts'
-import { RpcObserver } from '../observe/rpc-observer.ts'
+import { ErrorCode, type HeaderBlock, type StreamClosed } from '../../transport/index.ts'
+import type { OnSent } from '../call/message-sender.ts'
 import { cardinality } from '../protocol/cardinality.ts'
-import type { Codec } from '../protocol/codec.ts'
-import type { Compressors } from '../protocol/compression.ts'
-import { loadReportOf } from '../protocol/load-report.ts'
 import { Metadata } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
-import type { Remembered } from '../protocol/remembered.ts'
 import { extraRequestFields } from '../protocol/request-headers.ts'
-import type { EndingStatus, ResponseHead } from '../protocol/response-headers.ts'
+import type { EndingStatus } from '../protocol/response-headers.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
-import { withDetails } from '../protocol/status-details.ts'
 import { statusOfClosed } from '../protocol/status-mapping.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
-import type { CallChannel, CallTransport, MethodPlan, ResponseSink } from './call-channel.ts'
-import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.ts'
+import { type AttemptSchedule, type ScheduleOwner, scheduleOf } from './attempt-schedule.ts'
+import type {
+  CallChannel,
+  CallConfig,
+  CallTransport,
+  ConfigWaiter,
+  ResponseSink,
+} from './call-channel.ts'
+import { CallLimits, type CallLimitsOwner } from './call-limits.ts'
 import type { CallOptions } from './call-options.ts'
+import { callError, missedDeadline, observeAttempt, tellListener } from './call-report.ts'
 import { type CallCredentials, callCredentialsMetadata } from './credentials.ts'
+import type { MethodPlan } from './method-plan.ts'
+import { RequestSide } from './request-side.ts'
 
-const Phase = { New: 0, Credentials: 1, Picking: 2, Running: 3, Done: 4 } as const
+const Phase = { New: 0, Credentials: 1, Resolving: 2, Trying: 3, Done: 4 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
-/** Requests kept for another try of a call that streams them; grpc-go's replay buffer, gRFC A6. */
-const MAX_KEPT_BYTES = 256 * 1024
 const NO_FIELDS: readonly string[] = []
 
 // biome-ignore lint/suspicious/noExplicitAny: a call's message types are its caller's business
-export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, CallLimitsOwner {
-  public readonly waitForReady: boolean
-  /** Set by the picker with each transport; called once with how the attempt ended. */
-  public onPickDone: ((outcome: PickOutcome) => void) | undefined = undefined
-  /** Set by the picker: why the call waits. */
-  public latestFailure: Status | undefined = undefined
-  public readonly streamsResponses: boolean
-  /** What the call failed with; undefined while it is not over, or when it ended well. */
-  public error: RpcError | undefined = undefined
-  private readonly plan: MethodPlan<Req, Res>
-  private readonly channel: CallChannel
+export class ClientCall<Req = any, Res = any>
+  extends RequestSide<Req, Res>
+  implements AttemptOwner<Res>, CallLimitsOwner, ConfigWaiter, ScheduleOwner
+{
+  public readonly channel: CallChannel
   private readonly sink: ResponseSink<Res>
   private readonly options: CallOptions
   private phase: Phase = Phase.New
+  /** The one that the call is committed to, else the newest one under way. */
   private attempt: Attempt<Res> | undefined = undefined
+  /** Of a call that may be tried again and is not committed yet; it has the other attempts. */
+  private schedule: AttemptSchedule<Res> | undefined = undefined
+  /** Those that had a transport. */
   private attemptCount = 0
   private transport: CallTransport | undefined = undefined
-  /** Requests come by `send`, whatever the kind of the method. */
-  private streamsOut = false
-  /** Of a call that streams its requests: for all attempts. Otherwise made where one is needed. */
-  private sender: MessageSender<Req> | undefined = undefined
-  /** The request of a call that sends just one; kept for another attempt. */
-  private request: Req | undefined = undefined
   private hasResponse = false
-  private retriedUnprocessed = false
+  /** An attempt that was written and not processed was made once more. */
+  private redone = false
   private limits: CallLimits | undefined = undefined
   private metadata: Metadata | undefined = undefined
   private credentials: Metadata | undefined = undefined
-  private observer: RpcObserver | undefined = undefined
 
   public constructor(
     channel: CallChannel,
@@ -78,12 +69,10 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     options: CallOptions,
     sink: ResponseSink<Res>,
   ) {
+    super(plan)
     this.channel = channel
-    this.plan = plan
     this.options = options
     this.sink = sink
-    this.waitForReady = options.waitForReady === true
-    this.streamsResponses = streamsResponses(plan.method.kind)
   }
 
   /** The server's address, once there is a connection. */
@@ -91,7 +80,7 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     return this.transport?.peer.address
   }
 
-  public get isOver(): boolean {
+  public override get isOver(): boolean {
     return this.phase === Phase.Done
   }
 
@@ -99,44 +88,14 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
 
   /** Begins a call that sends one request. */
   public startWithRequest(request: Req): void {
-    this.request = request
+    this.hold(request)
     this.start()
   }
 
   /** Begins a call whose requests come by {@link ClientCall.send}. */
   public startStreaming(): void {
-    this.streamsOut = true
-    this.sender = new MessageSender(
-      this.plan.sending,
-      (error) => this.abort(error.toStatus()),
-      this.onSent(),
-      undefined,
-      MAX_KEPT_BYTES,
-    )
+    this.holdStream()
     this.start()
-  }
-
-  /**
-   * Sends a request; resolves when another may be sent, with false when the call is over and takes
-   * no more. Rejects with the call's error. For calls of {@link ClientCall.startStreaming}.
-   */
-  public async send(request: Req, options?: SendOptions): Promise<boolean> {
-    const { sender } = this
-    if (!this.isOver) {
-      try {
-        if (sender?.write(request, options) === false) await sender.writable()
-      } catch (thrown) {
-        // A request that is lost may be the one that matters: the call fails.
-        this.abort(RpcError.from(thrown).toStatus())
-      }
-    }
-    if (this.error !== undefined) throw this.error
-    return !this.isOver
-  }
-
-  /** No request follows. */
-  public end(): void {
-    this.sender?.end()
   }
 
   /** Ends the call with CANCELLED. */
@@ -154,41 +113,19 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     this.attempt?.responseAwaited()
   }
 
-  // ── PendingPick
+  // ── AttemptOwner
 
-  public get path(): string {
-    return this.plan.method.path
+  public get waitForReady(): boolean {
+    return this.options.waitForReady ?? this.plan.waitForReady
+  }
+
+  public get streamsResponses(): boolean {
+    return streamsResponses(this.plan.method.kind)
   }
 
   public header(name: string): string | undefined {
     const values = this.metadata?.getAll(name)
     return values === undefined || values.length === 0 ? undefined : values.join(',')
-  }
-
-  public onTransport(transport: CallTransport): void {
-    if (this.phase === Phase.Picking) this.open(transport)
-  }
-
-  public onPickFailed(status: Status, _dropped: boolean): void {
-    this.finish(status, undefined)
-  }
-
-  // ── AttemptOwner
-
-  public get codec(): Codec<Res> {
-    return this.plan.method.response
-  }
-
-  public get compressors(): Compressors {
-    return this.channel.compressors
-  }
-
-  public get responseHeads(): Remembered<ResponseHead> {
-    return this.channel.responseHeads
-  }
-
-  public get maxRecvMessageBytes(): number {
-    return this.plan.maxRecvMessageBytes
   }
 
   public get hasUntaken(): boolean {
@@ -199,65 +136,115 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     return !this.streamsResponses || this.sink.awaitsResponse
   }
 
-  public onResponseHeaders(block: HeaderBlock): void {
-    const { fields, wireBytes } = block
-    this.sender?.commit()
-    this.observer?.tell({ kind: 'inHeader', fields, wireBytes })
-    const { onHeaders } = this.options
-    if (onHeaders !== undefined) this.tell(onHeaders, Metadata.fromFields(fields))
+  public onTransport(attempt: Attempt<Res>, transport: CallTransport): void {
+    let extraFields: readonly string[] | undefined
+    try {
+      extraFields = this.extraFields(attempt.previousAttempts)
+    } catch (thrown) {
+      this.abort(RpcError.from(thrown).toStatus())
+      return
+    }
+    this.transport = transport
+    this.attemptCount++
+    const { fields } = this.plan.template
+    if (attempt.observer !== undefined) {
+      attempt.observer.peerAddress = transport.peer.address
+      attempt.observer.sentHeaders([...fields, ...(extraFields ?? NO_FIELDS)])
+    }
+    const stream = attempt.open(transport, fields, extraFields)
+    // A transport that is going away says so at once.
+    if (!attempt.isOver) this.sendOn(stream)
+    if (!attempt.isOver) this.schedule?.opened(attempt.previousAttempts)
   }
 
-  public onResponse(
-    message: Res,
-    wireBytes: number,
-    messageBytes: number,
-    compressed: boolean,
-  ): void {
+  public onPickFailed(attempt: Attempt<Res>, status: Status, dropped: boolean): void {
+    if (this.schedule !== undefined) this.schedule.failedPicks++
+    this.failed(attempt, status, undefined, dropped)
+  }
+
+  public onResponseHeaders(attempt: Attempt<Res>, { fields }: HeaderBlock): void {
+    this.commit(attempt, NOT_NEEDED)
+    this.sender?.commit()
+    tellListener(this.channel, this.options.onHeaders, fields)
+  }
+
+  public onResponse(message: Res, wireBytes: number): void {
     if (this.isOver) return
     if (!this.streamsResponses && this.hasResponse) {
-      this.abort(cardinality('more than one response', this.path).toStatus())
+      this.abort(cardinality('more than one response', this.plan.method.path).toStatus())
       return
     }
     this.hasResponse = true
-    this.observer?.received(message, messageBytes, wireBytes, compressed)
     this.sink.onResponse(message, wireBytes)
   }
 
-  public onRoomToSend(): void {
-    this.sender?.onWritable()
-  }
-
-  public onAttemptEnd(status: EndingStatus, trailers: HeaderBlock | undefined): void {
-    if (trailers !== undefined) {
-      const { fields, wireBytes } = trailers
-      this.observer?.tell({ kind: 'inTrailer', fields, wireBytes })
+  public onAttemptEnd(
+    attempt: Attempt<Res>,
+    status: EndingStatus,
+    trailers: HeaderBlock | undefined,
+  ): void {
+    if (status.code !== Code.Ok) {
+      this.failed(attempt, status, trailers, false)
+      return
     }
-    const misses = status.code === Code.Ok && !this.streamsResponses && !this.hasResponse
-    this.finish(misses ? cardinality('no response', this.path).toStatus() : status, trailers)
+    this.commit(attempt, NOT_NEEDED)
+    const misses = !this.streamsResponses && !this.hasResponse
+    this.finish(
+      misses ? cardinality('no response', this.plan.method.path).toStatus() : status,
+      trailers,
+    )
   }
 
-  public onAttemptClosed(closed: StreamClosed): void {
-    if (this.mayRetry(closed)) {
-      this.sender?.detach()
-      this.attemptDone(NOT_PROCESSED, undefined)
-      this.pick()
+  public onAttemptClosed(attempt: Attempt<Res>, closed: StreamClosed): void {
+    if (this.mayRedo(attempt, closed)) {
+      this.retire(attempt, NOT_PROCESSED, undefined)
+      this.begin(attempt.previousAttempts, true)
       return
     }
     const deadlinePassed = this.limits?.remainingMs === 0
-    this.finish(statusOfClosed(closed, deadlinePassed), undefined)
+    this.failed(attempt, statusOfClosed(closed, deadlinePassed), undefined, false)
+  }
+
+  // ── ScheduleOwner
+
+  public beginAttempt(previousAttempts: number): void {
+    this.begin(previousAttempts, false)
   }
 
   // ── CallLimitsOwner
 
   public onDeadline(afterMs: number): void {
-    const { latestFailure } = this
-    const waited = WAITED[this.phase] ?? ''
-    const latest = latestFailure === undefined ? '' : `; latest failure: ${latestFailure.message}`
-    this.abort(deadlineStatus(afterMs, waited + latest, latestFailure?.cause))
+    const failure = this.attempt?.latestFailure ?? this.schedule?.latestFailure
+    this.abort(missedDeadline(afterMs, this.waitsFor(), failure))
   }
 
   public onAborted(status: Status): void {
     this.abort(status)
+  }
+
+  // ── ConfigWaiter
+
+  public onConfig(config: CallConfig): void {
+    const plan = this.plan.under(config)
+    if (plan !== this.plan) this.follow(plan)
+    if (!this.isOver) this.begin(0, false)
+  }
+
+  // ── RequestSide
+
+  public override onReplayLost(): void {
+    const oldest = this.schedule?.live.find(({ stream }) => stream !== undefined)
+    this.commit(oldest, NOT_NEEDED)
+  }
+
+  /** Nobody is told when nobody measures. */
+  protected override onSent(): OnSent<Req> | undefined {
+    if (this.channel.stats === undefined) return undefined
+    return (message, messageBytes, wireBytes, compressed, stream) => {
+      const { attempt, schedule } = this
+      const sender = schedule?.live.find((each) => each.stream === stream) ?? attempt
+      sender?.observer?.sent(message, messageBytes, wireBytes, compressed, stream)
+    }
   }
 
   // ── the way to an attempt
@@ -275,11 +262,22 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       return
     }
     const own = options.credentials
-    if (own === undefined && channel.callCredentials === undefined) this.pick()
-    else void this.pickWithCredentials(own)
+    if (own === undefined && channel.callCredentials === undefined) this.configure()
+    else void this.configureWithCredentials(own)
   }
 
-  private async pickWithCredentials(own: CallCredentials | undefined): Promise<void> {
+  private configure(): void {
+    const { channel } = this
+    const { callConfig } = channel
+    if (callConfig !== undefined) {
+      this.onConfig(callConfig)
+      return
+    }
+    this.phase = Phase.Resolving
+    channel.awaitConfig(this)
+  }
+
+  private async configureWithCredentials(own: CallCredentials | undefined): Promise<void> {
     this.phase = Phase.Credentials
     try {
       const { channel, plan } = this
@@ -288,88 +286,113 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
       this.finish(RpcError.from(thrown).toStatus(), undefined)
       return
     }
-    if (!this.isOver) this.pick()
+    if (!this.isOver) this.configure()
   }
 
-  private pick(): void {
-    this.phase = Phase.Picking
-    this.observe()
-    const transport = this.channel.pick(this)
-    // The pick may have failed, or found one and begun, before this returns.
-    if (transport !== undefined && this.phase === Phase.Picking) this.open(transport)
+  /** Goes by what the service config says. */
+  private follow(plan: MethodPlan<Req, Res>): void {
+    const { channel } = this
+    const { attempts, throttle, timeoutMs } = plan
+    if (attempts !== undefined) {
+      const { clock, random } = channel
+      this.schedule = scheduleOf(attempts, { clock, random, throttle }, this)
+    }
+    this.replan(plan, attempts !== undefined)
+    if (this.isOver || timeoutMs === undefined) return
+    this.limits = CallLimits.within(timeoutMs, this.limits, channel.clock, this)
   }
 
-  private open(transport: CallTransport): void {
-    let extraFields: readonly string[] | undefined
-    try {
-      extraFields = this.extraFields()
-    } catch (thrown) {
-      this.finish(RpcError.from(thrown).toStatus(), undefined)
-      return
-    }
-    this.phase = Phase.Running
-    this.transport = transport
-    this.attemptCount++
-    const { fields } = this.plan.template
-    if (this.observer !== undefined) {
-      this.observer.peerAddress = transport.peer.address
-      this.observer.sentHeaders([...fields, ...(extraFields ?? NO_FIELDS)])
-    }
-    const attempt = new Attempt<Res>(this)
+  private begin(previousAttempts: number, isTransparent: boolean): void {
+    const { channel, schedule } = this
+    const attempt = new Attempt<Res>(this, previousAttempts)
     this.attempt = attempt
-    const stream = attempt.open(transport, fields, extraFields)
-    // A transport that is going away says so at once.
-    if (this.attempt === attempt) this.sendRequests(stream)
-  }
-
-  private sendRequests(stream: Stream): void {
-    const { plan } = this
-    if (this.streamsOut) {
-      this.sender?.attach(stream)
-      return
+    schedule?.live.push(attempt)
+    this.phase = Phase.Trying
+    if (channel.stats !== undefined) {
+      const number = this.attemptCount + (schedule?.failedPicks ?? 0) + 1
+      const method = this.plan.method as unknown as MethodDefinition
+      attempt.observer = observeAttempt(channel, method, number, isTransparent)
     }
-    const { codec, maxMessageBytes, compressor } = plan.sending
-    const request = this.request as Req
-    try {
-      if (compressor !== undefined) this.sendCompressed(stream, request)
-      else putMessage(stream, codec, request, maxMessageBytes, true, this.onSent())
-    } catch (thrown) {
-      this.abort(RpcError.from(thrown).toStatus())
-    }
-  }
-
-  private sendCompressed(stream: Stream, request: Req): void {
-    const fail = (error: RpcError): void => this.abort(error.toStatus())
-    this.sender = new MessageSender(this.plan.sending, fail, this.onSent(), stream)
-    this.sender.write(request)
-    this.sender.end()
+    attempt.pick()
   }
 
   // The fields of this call alone; undefined for a call with nothing of its own.
-  private extraFields(): readonly string[] | undefined {
+  private extraFields(previousAttempts: number): readonly string[] | undefined {
     const { metadata, credentials, limits } = this
-    if (metadata === undefined && credentials === undefined && limits === undefined)
+    if (
+      metadata === undefined &&
+      credentials === undefined &&
+      limits === undefined &&
+      previousAttempts === 0
+    ) {
       return undefined
-    return extraRequestFields({ timeoutMs: limits?.remainingMs, credentials, metadata })
+    }
+    const timeoutMs = limits?.remainingMs
+    return extraRequestFields({ previousAttempts, timeoutMs, credentials, metadata })
   }
 
   /** gRFC A6: a call that the server cannot have acted on starts again, with nothing visible. */
-  private mayRetry(closed: StreamClosed): boolean {
-    const { attempt } = this
-    if (closed.processed || attempt === undefined || attempt.answered) return false
-    if (this.streamsOut && this.sender?.replayable !== true) return false
+  private mayRedo(attempt: Attempt<Res>, closed: StreamClosed): boolean {
+    if (closed.processed || attempt.answered) return false
+    if (!this.replayable) return false
     if (!attempt.wasWritten) return true
-    const first = !this.retriedUnprocessed
-    this.retriedUnprocessed = true
+    const first = !this.redone
+    this.redone = true
     return first
+  }
+
+  // ── from one attempt to the next
+
+  /** An attempt is over and was not answered well. */
+  private failed(
+    attempt: Attempt<Res>,
+    status: EndingStatus,
+    trailers: HeaderBlock | undefined,
+    dropped: boolean,
+  ): void {
+    this.retire(attempt, status, trailers)
+    const fields = trailers?.fields ?? NO_FIELDS
+    if (this.schedule?.goesOn(status, fields, dropped) === true) return
+    this.transport = attempt.transport ?? this.transport
+    this.finish(status, trailers)
+  }
+
+  private retire(attempt: Attempt<Res>, status: Status, trailers: HeaderBlock | undefined): void {
+    attempt.done(status, trailers)
+    this.schedule?.remove(attempt)
+    if (attempt.stream !== undefined) this.sender?.detach(attempt.stream)
+  }
+
+  /** Gives up all attempts but `winner`, with `status`; none follows. */
+  private commit(winner: Attempt<Res> | undefined, status: Status): void {
+    const { schedule } = this
+    if (schedule === undefined) return
+    this.schedule = undefined
+    schedule.stop()
+    for (const loser of schedule.live) {
+      if (loser === winner) continue
+      loser.cancel(ErrorCode.CANCEL, 'attempt_not_needed')
+      this.retire(loser, status, undefined)
+    }
+    this.attempt = winner
+    this.transport = winner?.transport ?? this.transport
+  }
+
+  /** For the error at its deadline. */
+  private waitsFor(): string | undefined {
+    if (this.phase === Phase.Credentials) return 'its credentials'
+    if (this.phase === Phase.Resolving) return 'its target to be resolved'
+    if (this.schedule?.live.length === 0) return 'its next attempt'
+    return this.attempt?.transport === undefined ? 'a connection' : undefined
   }
 
   // ── the end
 
   /** Ends the call from this side. */
-  private abort(status: Status): void {
+  protected override abort(status: Status): void {
     if (this.isOver) return
-    if (this.phase === Phase.Picking) this.channel.cancelPick(this)
+    if (this.phase === Phase.Resolving) this.channel.cancelConfig(this)
+    this.commit(undefined, status)
     this.attempt?.cancel(ErrorCode.CANCEL, 'call_aborted')
     this.finish(status, undefined)
   }
@@ -378,81 +401,21 @@ export class ClientCall<Req = any, Res = any> implements AttemptOwner<Res>, Call
     if (this.isOver) return
     this.phase = Phase.Done
     this.limits?.release()
-    this.attemptDone(status, trailers)
-    if (status.code !== Code.Ok) this.error = this.errorOf(status, trailers)
-    this.sender?.stop()
-    this.request = undefined
-    this.channel.callEnded()
-    const { onTrailers } = this.options
-    if (onTrailers !== undefined) {
-      this.tell(onTrailers, Metadata.fromFields(trailers?.fields ?? NO_FIELDS))
-    }
-    this.sink.onEnd(this.error)
-  }
-
-  private attemptDone(status: Status, trailers: HeaderBlock | undefined): void {
-    const { onPickDone, attempt } = this
-    this.onPickDone = undefined
-    onPickDone?.({
-      status,
-      bytesSent: attempt?.wasWritten === true,
-      bytesReceived: attempt?.answered === true,
-      load: () => trailers && loadReportOf(Metadata.fromFields(trailers.fields)),
-    })
-    this.observer?.end(status)
-    this.observer = undefined
+    this.commit(undefined, NOT_NEEDED)
+    this.attempt?.done(status, trailers)
     this.attempt = undefined
-  }
-
-  private errorOf(status: EndingStatus, trailers: HeaderBlock | undefined): RpcError {
-    const { code, message, details } = withDetails(status, status.detailsBin)
-    return new RpcError(code, message, {
-      details,
-      cause: status.cause,
-      method: this.path,
-      attempts: this.attemptCount,
-      ...(trailers === undefined ? {} : { metadata: Metadata.fromFields(trailers.fields) }),
-      ...(this.transport === undefined ? {} : { peer: this.transport.peer.address }),
-    })
-  }
-
-  // ── observation
-
-  private observe(): void {
-    const { channel, attemptCount } = this
-    const { stats } = channel
-    if (stats === undefined) return
-    this.observer = new RpcObserver({
-      stats,
-      side: 'client',
-      method: this.plan.method as unknown as MethodDefinition,
-      clock: channel.clock,
-      reportFault: (where, error) => channel.reportFault(where, error),
-    })
-    const attempt = attemptCount + 1
-    this.observer.tell({ kind: 'begin', attempt, isTransparentRetry: attemptCount > 0 })
-  }
-
-  /** The observer changes with the attempt; nobody is told when there can be none. */
-  private onSent(): OnSent<Req> | undefined {
-    if (this.channel.stats === undefined) return undefined
-    return (message, messageBytes, wireBytes, compressed) =>
-      this.observer?.sent(message, messageBytes, wireBytes, compressed)
-  }
-
-  private tell(listener: (metadata: Metadata) => void, metadata: Metadata): void {
-    try {
-      listener(metadata)
-    } catch (error) {
-      this.channel.reportFault('metadata listener', error)
+    if (status.code === Code.Ok) this.plan.throttle?.succeeded()
+    else {
+      const { attemptCount: attempts, peerAddress: peer, plan } = this
+      const options = { method: plan.method.path, attempts, ...(peer && { peer }) }
+      this.error = callError(status, trailers, options)
     }
+    this.stopSending()
+    this.channel.callEnded()
+    tellListener(this.channel, this.options.onTrailers, trailers?.fields ?? NO_FIELDS)
+    this.sink.onEnd(this.error)
   }
 }
 
 const NOT_PROCESSED: Status = { code: Code.Unavailable, message: 'not processed' }
-
-/** What a call that is in this phase at its deadline was waiting for. */
-const WAITED: Partial<Record<Phase, string>> = {
-  [Phase.Credentials]: ', still waiting for its credentials',
-  [Phase.Picking]: ', still waiting for a connection',
-}
+const NOT_NEEDED: Status = { code: Code.Cancelled, message: 'another attempt was answered' }

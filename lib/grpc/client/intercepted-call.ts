@@ -19,9 +19,10 @@ import {
   streamsResponses,
 } from '../protocol/method.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
-import type { CallChannel, MethodPlan } from './call-channel.ts'
+import type { CallChannel } from './call-channel.ts'
 import { CallLimits, type CallLimitsOwner, deadlineStatus } from './call-limits.ts'
 import type { CallOptions } from './call-options.ts'
+import type { MethodPlan } from './method-plan.ts'
 import {
   type BidiCall,
   type ClientStreamCall,

@@ -1,18 +1,12 @@
-// Starting calls: what a method needs on a channel, and the four ways to call it.
-import { Code } from '../../base/status.ts'
+// Starting calls: the options that hold, and the four ways to call a method.
 import type { Interceptor } from '../call/interceptor.ts'
-import { DEFAULT_MIN_COMPRESS_BYTES } from '../protocol/compression.ts'
-import {
-  DEFAULT_MAX_RECV_MESSAGE_BYTES,
-  DEFAULT_MAX_SEND_MESSAGE_BYTES,
-} from '../protocol/message.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
-import { RequestTemplate } from '../protocol/request-headers.ts'
-import { RpcError } from '../protocol/rpc-error.ts'
-import type { CallChannel, MethodPlan, ResponseSink } from './call-channel.ts'
+import type { RpcError } from '../protocol/rpc-error.ts'
+import type { CallChannel, ResponseSink } from './call-channel.ts'
 import type { CallOptions } from './call-options.ts'
 import { ClientCall } from './client-call.ts'
 import { InterceptedCall, invokeIntercepted } from './intercepted-call.ts'
+import { MethodPlan, type PlannedOptions } from './method-plan.ts'
 import { type BidiCall, type ClientStreamCall, StreamCall } from './stream-call.ts'
 
 /** What all calls of a channel share beyond the channel itself. */
@@ -22,48 +16,12 @@ export interface CallDefaults {
   readonly options: CallOptions
 }
 
-/** The options that a plan depends on. */
-const PLANNED = [
+const PLANNED: readonly (keyof PlannedOptions)[] = [
   'compression',
   'minCompressBytes',
   'maxRecvMessageBytes',
   'maxSendMessageBytes',
-] as const
-
-/** What is the same for every call of a method with these options. Throws RpcError. */
-export function planMethod<Req, Res>(
-  channel: CallChannel,
-  defaults: CallDefaults,
-  method: MethodDefinition<Req, Res>,
-  options: CallOptions,
-): MethodPlan<Req, Res> {
-  const { compression = 'identity' } = options
-  const { compressors } = channel
-  if (!compressors.knows(compression)) {
-    throw new RpcError(Code.Internal, `no compressor for the encoding ${compression}`, {
-      token: 'compression_unknown',
-    })
-  }
-  return {
-    method,
-    template: new RequestTemplate({
-      scheme: channel.secure ? 'https' : 'http',
-      path: method.path,
-      authority: channel.authority,
-      userAgent: defaults.userAgent,
-      contentSubtype: method.request.contentSubtype,
-      encoding: compression === 'identity' ? undefined : compression,
-      acceptEncoding: compressors.acceptEncoding,
-    }),
-    sending: {
-      codec: method.request,
-      maxMessageBytes: options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_MESSAGE_BYTES,
-      compressor: compressors.get(compression),
-      minCompressBytes: options.minCompressBytes ?? DEFAULT_MIN_COMPRESS_BYTES,
-    },
-    maxRecvMessageBytes: options.maxRecvMessageBytes ?? DEFAULT_MAX_RECV_MESSAGE_BYTES,
-  }
-}
+]
 
 /** Calls one method on one channel, with defaults; a client has one for each of its methods. */
 export class MethodCaller<Req, Res> {
@@ -139,8 +97,9 @@ export class MethodCaller<Req, Res> {
     const isPlain =
       options === defaults.options ||
       PLANNED.every((name) => options[name] === defaults.options[name])
-    if (!isPlain) return planMethod(channel, defaults, method, options)
-    this.plain ??= planMethod(channel, defaults, method, options)
+    const { userAgent } = defaults
+    if (!isPlain) return MethodPlan.of(channel, userAgent, method, options)
+    this.plain ??= MethodPlan.of(channel, userAgent, method, options)
     return this.plain
   }
 }

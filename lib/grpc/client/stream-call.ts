@@ -4,9 +4,10 @@ import { MessageQueue, type MessageQueueOwner } from '../call/message-queue.ts'
 import type { SendOptions } from '../call/message-sender.ts'
 import type { Metadata } from '../protocol/metadata.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
-import type { CallChannel, MethodPlan, ResponseSink } from './call-channel.ts'
+import type { CallChannel, ResponseSink } from './call-channel.ts'
 import type { CallOptions } from './call-options.ts'
 import { ClientCall } from './client-call.ts'
+import type { MethodPlan } from './method-plan.ts'
 
 /** What every streaming call offers. */
 export interface CallHandle {

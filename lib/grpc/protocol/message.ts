@@ -233,7 +233,7 @@ export function appendMessage(
   out: ByteSink,
   maxMessageBytes: number = DEFAULT_MAX_SEND_MESSAGE_BYTES,
 ): void {
-  if (bytes.length > maxMessageBytes) throw sendTooLarge(bytes.length, maxMessageBytes)
+  checkSendSize(bytes.length, maxMessageBytes)
   out.reserve(PREFIX_BYTES + bytes.length)
   putPrefix(out.buf, out.pos, compressed, bytes.length)
   out.pos += PREFIX_BYTES
@@ -253,6 +253,11 @@ export function decodeMessage<T>(
   } catch (thrown) {
     throw decodeError(thrown)
   }
+}
+
+/** Throws RpcError RESOURCE_EXHAUSTED for a message over the limit. */
+export function checkSendSize(lengthBytes: number, maxMessageBytes: number): void {
+  if (lengthBytes > maxMessageBytes) throw sendTooLarge(lengthBytes, maxMessageBytes)
 }
 
 function sendTooLarge(lengthBytes: number, maxMessageBytes: number): RpcError {

@@ -6,7 +6,13 @@
 // Source: grpc/doc/PROTOCOL-HTTP2.md "Responses".
 import { Code, type Status } from '../../base/status.ts'
 import type { Stream } from '../../transport/index.ts'
-import { MessageSender, type OnSent, putMessage, type SendOptions } from '../call/message-sender.ts'
+import {
+  MessageSender,
+  type MessageSenderOwner,
+  type OnSent,
+  putMessage,
+  type SendOptions,
+} from '../call/message-sender.ts'
 import type { RpcObserver } from '../observe/rpc-observer.ts'
 import { acceptsEncoding, type Compressor, type Compressors } from '../protocol/compression.ts'
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
@@ -25,19 +31,13 @@ export interface ResponseSettings {
   responseTemplate(contentSubtype: string, encoding: string | undefined): ResponseTemplate
 }
 
-/** Hears of a {@link ResponseWriter}. */
-export interface ResponseWriterOwner {
-  /** A response could not be compressed. */
-  onResponseFault(error: RpcError): void
-}
-
 export class ResponseWriter {
   private readonly settings: ResponseSettings
   private readonly stream: Stream
   private readonly method: MethodDefinition
   private readonly head: RequestHead
   private readonly observer: RpcObserver | undefined
-  private readonly owner: ResponseWriterOwner
+  private readonly owner: MessageSenderOwner
   /** Absent: identity. */
   private compressor: Compressor | undefined
   private sender: MessageSender<unknown> | undefined = undefined
@@ -51,7 +51,7 @@ export class ResponseWriter {
     method: MethodDefinition,
     head: RequestHead,
     observer: RpcObserver | undefined,
-    owner: ResponseWriterOwner,
+    owner: MessageSenderOwner,
   ) {
     this.settings = settings
     this.stream = stream
@@ -119,9 +119,9 @@ export class ResponseWriter {
     const fields = this.template().headers(this.headerMetadata)
     const onSent: OnSent<unknown> | undefined =
       observer &&
-      ((message, messageBytes, wireBytes, compressed) => {
+      ((...sent) => {
         observer.sentHeaders(fields)
-        observer.sent(message, messageBytes, wireBytes, compressed)
+        observer.sent(...sent)
       })
     const { maxSendMessageBytes } = settings
     putMessage(stream, method.response, response, maxSendMessageBytes, false, onSent, fields)
@@ -207,8 +207,7 @@ export class ResponseWriter {
       minCompressBytes,
       compressor: this.compressor,
     }
-    const onFault = (error: RpcError): void => this.owner.onResponseFault(error)
-    this.sender = new MessageSender(options, onFault, this.observer?.sent, this.stream)
+    this.sender = new MessageSender(options, this.owner, this.observer?.sent, this.stream)
     return this.sender
   }
 }

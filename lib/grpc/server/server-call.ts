@@ -22,7 +22,7 @@ import type {
   InterceptedResponse,
   InterceptorNext,
 } from '../call/interceptor.ts'
-import type { SendOptions } from '../call/message-sender.ts'
+import type { MessageSenderOwner, SendOptions } from '../call/message-sender.ts'
 import type { RpcObserver } from '../observe/rpc-observer.ts'
 import { Metadata, type MetadataInit } from '../protocol/metadata.ts'
 import { type MethodDefinition, streamsResponses } from '../protocol/method.ts'
@@ -31,11 +31,7 @@ import { RpcError } from '../protocol/rpc-error.ts'
 import { encodeStatusDetails } from '../protocol/status-details.ts'
 import type { ServerCallContext } from './handlers.ts'
 import { RequestReader, type RequestReaderOwner } from './request-reader.ts'
-import {
-  type ResponseSettings,
-  ResponseWriter,
-  type ResponseWriterOwner,
-} from './response-writer.ts'
+import { type ResponseSettings, ResponseWriter } from './response-writer.ts'
 import type { Route } from './router.ts'
 
 /** What a call needs of its server. */
@@ -49,7 +45,7 @@ export interface CallServer extends ResponseSettings {
 }
 
 export class ServerCall
-  implements StreamHandler, RequestReaderOwner, ResponseWriterOwner, SlotUser, ServerCallContext
+  implements StreamHandler, RequestReaderOwner, MessageSenderOwner, SlotUser, ServerCallContext
 {
   public readonly side = 'server'
   private readonly server: CallServer
@@ -196,9 +192,9 @@ export class ServerCall
     this.observer?.end({ code: Code.Cancelled, message: 'the client is gone' })
   }
 
-  // ── ResponseWriterOwner
+  // ── MessageSenderOwner
 
-  public onResponseFault(error: RpcError): void {
+  public onSendFault(error: RpcError): void {
     this.fail(error)
   }
 

@@ -59,8 +59,10 @@ function options(compressor?: Compressor): SendingOptions<unknown> {
   return { codec, maxMessageBytes: 1000, compressor, minCompressBytes: 0 }
 }
 
-const fail = (error: RpcError): never => {
-  throw error
+const fail = {
+  onSendFault(error: RpcError): never {
+    throw error
+  },
 }
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -89,14 +91,14 @@ t.test('another stream gets all of it again, until it is committed or too much',
   const streams = [new FakeStream(), new FakeStream(), new FakeStream()] as const
   sender.attach(streams[0].asStream)
   sender.write('b')
-  sender.detach()
+  sender.detach(streams[0].asStream)
   t.equal(sender.replayable, true)
   t.equal(sender.write('c'), false)
   sender.attach(streams[1].asStream)
   sender.end()
   t.strictSame(streams[0].messages, ['"a"', '"b"'])
   t.strictSame(streams[1].messages, ['"a"', '"b"', '"c"'])
-  sender.detach()
+  sender.detach(streams[1].asStream)
   sender.attach(streams[2].asStream)
   t.equal(streams[2].ended, true)
   sender.commit()
@@ -108,6 +110,63 @@ t.test('another stream gets all of it again, until it is committed or too much',
   t.equal(large.replayable, true)
   large.write('x'.repeat(60))
   t.equal(large.replayable, false)
+})
+
+t.test('several streams: each gets all, the slowest holds up nobody, one may leave', async (t) => {
+  let lost = 0
+  const owner = { ...fail, onReplayLost: () => lost++ }
+  const sender = new MessageSender(options(), owner, undefined, undefined, 100)
+  const [first, second, third] = [new FakeStream(), new FakeStream(), new FakeStream()] as const
+  sender.attach(first.asStream)
+  sender.write('a')
+  sender.attach(second.asStream)
+  first.room = false
+  t.equal(sender.write('b'), true)
+  second.room = false
+  t.equal(sender.write('c'), false)
+  const waited = sender.writable()
+  sender.detach(second.asStream)
+  await waited
+  sender.end()
+  second.room = true
+  sender.attach(third.asStream)
+  t.strictSame(first.messages, ['"a"', '"b"', '"c"'])
+  t.strictSame(second.messages, ['"a"', '"b"', '"c"'])
+  t.strictSame(third.messages, ['"a"', '"b"', '"c"'])
+  t.strictSame([first.ended, second.ended, third.ended], [true, false, true])
+  sender.detach(first.asStream)
+  sender.detach(third.asStream)
+  sender.attach(second.asStream)
+  t.equal(second.ended, true)
+  t.equal(lost, 0)
+  sender.write('x'.repeat(100))
+  t.equal(lost, 1, 'too much to keep is told once')
+  sender.write('y')
+  t.equal(lost, 1)
+})
+
+t.test('the end behind a compression that takes its time comes on every stream', async (t) => {
+  const slow = new SlowCompressor()
+  const sender = new MessageSender(options(slow), fail, undefined, undefined, 100)
+  const [first, second] = [new FakeStream(), new FakeStream()] as const
+  sender.attach(first.asStream)
+  sender.write('a')
+  sender.end()
+  sender.attach(second.asStream)
+  t.strictSame([first.ended, second.ended], [false, false])
+  slow.waiting[0]?.()
+  await tick()
+  t.strictSame([first.messages, second.messages], [['~"a"'], ['~"a"']])
+  t.strictSame([first.ended, second.ended], [true, true])
+})
+
+t.test('a lower limit holds for what was taken before it, too', (t) => {
+  const sender = new MessageSender(options(), fail, undefined, undefined, 100)
+  sender.write('abcd')
+  sender.configure({ ...options(), maxMessageBytes: 6 })
+  t.throws(() => sender.configure({ ...options(), maxMessageBytes: 5 }), /larger than max \(6 vs/)
+  t.throws(() => sender.write('abcd'), /larger than max/)
+  t.end()
 })
 
 t.test('compression that takes its time keeps the order, whoever is done first', async (t) => {
@@ -139,7 +198,7 @@ t.test('compression that fails is told once, unless the call is over', async (t)
     const stream = new FakeStream()
     const sender = new MessageSender(
       options(slow),
-      (error) => faults.push(error.message),
+      { onSendFault: (error) => faults.push(error.message) },
       undefined,
       stream.asStream,
     )
