@@ -19,7 +19,7 @@ import {
 
 const FEW = 100
 const MANY = 1000
-const POLICIES = ['pick_first', 'round_robin', 'weighted_round_robin', 'ring_hash_experimental']
+const POLICIES = ['pick_first', 'round_robin', 'weighted_round_robin']
 /** Of this one the bars are. */
 const BAR_POLICY = 'round_robin'
 const MAX_UPDATE_RATIO = 12
