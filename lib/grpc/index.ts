@@ -41,6 +41,7 @@ export {
   gzipCompressor,
   zstdCompressor,
 } from './protocol/compression.ts'
+export type { ServingStatus } from './protocol/health-check.ts'
 export { loadReportOf } from './protocol/load-report.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
 export {
@@ -56,6 +57,7 @@ export {
   serverStream,
   unary,
 } from './protocol/method.ts'
+export { type LoadReportRequest, OpenRca } from './protocol/open-rca.ts'
 export { RpcError, type RpcErrorOptions } from './protocol/rpc-error.ts'
 export type {
   BadRequest,
@@ -79,7 +81,6 @@ export {
   Health,
   type HealthService,
   loadHealthService,
-  type ServingStatus,
 } from './services/health.ts'
 export {
   CallMetricsRecorder,
@@ -90,8 +91,6 @@ export {
   addOpenRca,
   callMetrics,
   callMetricsInterceptor,
-  type LoadReportRequest,
-  OpenRca,
   type OpenRcaOptions,
   type WatchLoadReportsOptions,
   watchLoadReports,

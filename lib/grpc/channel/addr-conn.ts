@@ -32,7 +32,9 @@ const NO_ADDRESSES: Status = {
 
 /** See above. Its transports are those of the state READY and any number that finish their streams. */
 export class AddrConn implements TransportOwner {
-  private readonly connector: Connector
+  public readonly connector: Connector
+  /** Hears of {@link AddrConn.transport}: another one, or none any more. */
+  public onTransport: (transport: ChannelTransport | undefined) => void = ignore
   private readonly events: AddrConnEvents
   private addresses: readonly Address[]
   private state: ConnectivityState = ConnectivityState.Idle
@@ -55,7 +57,12 @@ export class AddrConn implements TransportOwner {
     if (this.state === ConnectivityState.Idle) void this.resetTransport()
   }
 
-  /** The transport when READY. Hot: called per call. */
+  /** The transport when READY, whether or not it takes calls. */
+  public get transport(): ChannelTransport | undefined {
+    return this.ready?.transport
+  }
+
+  /** The transport when READY, for a call. Hot: called per call. */
   public getReadyTransport(): ChannelTransport | undefined {
     const transport = this.ready?.transport
     return transport?.canOpen === true ? transport : undefined
@@ -169,8 +176,8 @@ export class AddrConn implements TransportOwner {
 
   private becomeReady(monitor: TransportMonitor): void {
     this.failures = 0
-    this.ready = monitor
     this.open.add(monitor)
+    this.setReady(monitor)
     this.updateState({ state: ConnectivityState.Ready })
     // It may have ended while its promise was on the way here.
     if (monitor.closed) this.transportClosed(monitor)
@@ -178,7 +185,7 @@ export class AddrConn implements TransportOwner {
   }
 
   private loseReady(): void {
-    this.ready = undefined
+    this.setReady(undefined)
     this.events.resolveNow()
     this.updateState({ state: ConnectivityState.Idle })
   }
@@ -211,7 +218,13 @@ export class AddrConn implements TransportOwner {
     this.attempt = undefined
     this.backoffTimer?.cancel()
     this.backoffTimer = undefined
-    this.ready = undefined
+    this.setReady(undefined)
+  }
+
+  private setReady(monitor: TransportMonitor | undefined): void {
+    if (monitor === this.ready) return
+    this.ready = monitor
+    this.onTransport(this.transport)
   }
 
   private updateState(change: SubConnState): void {

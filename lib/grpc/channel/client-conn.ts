@@ -54,7 +54,7 @@ import {
   type StateListener,
   type WaitLimits,
 } from './connectivity-state-manager.ts'
-import { Connector } from './connector.ts'
+import { Connector, type HealthCheckOptions } from './connector.ts'
 import { Idleness } from './idleness.ts'
 import { type PendingPick, PickerWrapper } from './picker-wrapper.ts'
 import { ProcessHold } from './process-hold.ts'
@@ -72,6 +72,8 @@ export interface ChannelOptions {
   /** TLS or not, and what proves who calls. Default: insecure. */
   readonly credentials?: ChannelCredentials
   readonly keepalive?: KeepaliveOptions
+  /** Has policies such as round_robin pass over servers that say they are unwell. Default: none. */
+  readonly healthCheck?: HealthCheckOptions
   /** Between connection attempts, and between lookups that fail. */
   readonly backoff?: BackoffOptions
   /** The least time that a connection attempt is given, ms. Default 20,000. */

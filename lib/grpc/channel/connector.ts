@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import type { Address } from '../../naming/index.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
+import { userAgent } from '../client/user-agent.ts'
 import {
   type ChannelTransport,
   type ConnectTransport,
@@ -14,6 +15,12 @@ import {
   type TransportListener,
 } from './channel-transport.ts'
 
+/** Which service's health tells whether a server takes calls. gRFC A17. */
+export interface HealthCheckOptions {
+  /** As the server's health service knows it; `''` is the server as a whole. */
+  readonly serviceName: string
+}
+
 /** What a {@link Connector} is made of. */
 export interface ConnectorOptions {
   readonly connect: ConnectTransport
@@ -21,6 +28,9 @@ export interface ConnectorOptions {
   readonly random: Random
   readonly authority: string
   readonly credentials?: ChannelCredentials | undefined
+  /** Put before our own name in user-agent. */
+  readonly userAgent?: string | undefined
+  readonly healthCheck?: HealthCheckOptions | undefined
   readonly keepalive?: KeepaliveOptions
   readonly backoff?: BackoffOptions
   /** Default 20,000. */
@@ -35,6 +45,11 @@ export class Connector {
   public readonly clock: Clock
   public readonly random: Random
   public readonly backoff: BackoffOptions
+  public readonly authority: string
+  public readonly credentials: ChannelCredentials | undefined
+  public readonly userAgent: string
+  /** Whose health policies ask for, from their next question on. Undefined: every server is healthy. */
+  public healthServiceName: string | undefined
   /** The least time that an attempt, all addresses of it together, is given. */
   public readonly minConnectTimeoutMs: number
   private readonly options: ConnectorOptions
@@ -45,6 +60,10 @@ export class Connector {
     this.clock = options.clock
     this.random = options.random
     this.backoff = options.backoff ?? {}
+    this.authority = options.authority
+    this.credentials = options.credentials
+    this.userAgent = userAgent(options.userAgent)
+    this.healthServiceName = options.healthCheck?.serviceName
     this.minConnectTimeoutMs = options.minConnectTimeoutMs ?? DEFAULT_MIN_CONNECT_TIMEOUT_MS
     // gRFC A8: not below 10 s, whatever the application asks for.
     this.currentKeepaliveTimeMs = Math.max(
@@ -65,7 +84,8 @@ export class Connector {
     listener: TransportListener,
     signal: AbortSignal,
   ): Promise<ChannelTransport> {
-    const { connect, authority, credentials, keepalive } = this.options
+    const { authority, credentials } = this
+    const { connect, keepalive } = this.options
     const timeMs = this.currentKeepaliveTimeMs
     const options = { deadlineMs, authority, credentials, keepalive: { ...keepalive, timeMs } }
     return connect(address, options, listener, signal)
