@@ -22,13 +22,25 @@ export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stre
 /** A connection whose peer has sent its first SETTINGS: a {@link ClientTransport} as channels see it. */
 export type ChannelTransport = Pick<
   ClientTransport,
-  'peer' | 'openStreams' | 'canOpen' | 'openStream' | 'close' | 'closeGracefully'
+  | 'peer'
+  | 'openStreams'
+  | 'waitingStreams'
+  | 'streamHeadroom'
+  | 'lastReadMs'
+  | 'canOpen'
+  | 'openStream'
+  | 'releaseWaiting'
+  | 'ping'
+  | 'close'
+  | 'closeGracefully'
 >
 
 /** Hears of the end of a transport. */
 export interface TransportListener {
   /** No new streams: a replacement is due. Open streams may finish. */
   onGoAway(info: Pick<GoAwayInfo, 'code' | 'debugText'>): void
+  /** The number of waiting streams, or the peer's limit of open ones, changed. */
+  onQuota(): void
   /** The connection is gone; last call, exactly once for a connection that was handed out. */
   onClosed(cause: Error | undefined): void
 }
@@ -70,6 +82,7 @@ export function socketConnector(
       connectTimeoutMs: Math.max(0, deadlineMs - clock.nowMs()),
       listener: {
         onDraining: (info) => listener.onGoAway(info),
+        onQuota: () => listener.onQuota(),
         onClosed: (cause) => listener.onClosed(cause),
       },
       ...(trace === undefined ? {} : { trace }),

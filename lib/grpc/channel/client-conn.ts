@@ -39,7 +39,7 @@ import { type Compressor, Compressors } from '../protocol/compression.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseResponseHead, type ResponseHead } from '../protocol/response-headers.ts'
-import { AddrConn } from './addr-conn.ts'
+import { AddrConn, type AddrConnLoad } from './addr-conn.ts'
 import { channelAuthority } from './authority.ts'
 import { CcBalancerWrapper } from './cc-balancer-wrapper.ts'
 import { CcResolverWrapper } from './cc-resolver-wrapper.ts'
@@ -78,6 +78,10 @@ export interface ChannelOptions {
   readonly backoff?: BackoffOptions
   /** The least time that a connection attempt is given, ms. Default 20,000. */
   readonly minConnectTimeoutMs?: number
+  /** Connections to one address when the server allows too few streams on one. Default 1. */
+  readonly maxConnectionsPerAddress?: number
+  /** Silence after which a connection is pinged before a call takes it, ms; 0 for never. Default 5 min. */
+  readonly probeAfterIdleMs?: number
   /** Time without a call after which connections are closed, ms; 0 for never. Default 30 min. */
   readonly idleTimeoutMs?: number
   /** Put before our own name in user-agent. */
@@ -95,6 +99,14 @@ export interface ChannelOptions {
   readonly connection?: ConnectionOptions
   /** Looks at all octets of a connection; `() => traceFrames(console.log)` prints each frame. */
   readonly trace?: (peer: Peer) => TraceSink
+}
+
+/** What a channel carries now. */
+export interface ChannelLoad {
+  /** Calls that wait for a connection. */
+  readonly waitingCalls: number
+  /** One for each connection, or group of connections to one address, that its policy has. */
+  readonly subConns: readonly AddrConnLoad[]
 }
 
 /** What a channel is built upon. */
@@ -200,6 +212,19 @@ export class ClientConn implements CallChannel {
    */
   public waitForReady(limits: WaitLimits = {}): Promise<void> {
     return this.states.untilReady(() => this.connect(), limits)
+  }
+
+  /** Ends the waits between connection attempts, whose next failures count as the first. */
+  public resetConnectBackoff(): void {
+    for (const addrConn of this.addrConns) addrConn.resetConnectBackoff()
+  }
+
+  /** What it carries now: for diagnostics. */
+  public load(): ChannelLoad {
+    return {
+      waitingCalls: this.pickerWrapper.parkedCalls,
+      subConns: [...this.addrConns].map(({ load }) => load),
+    }
   }
 
   /** One request, one response. Rejects with RpcError. */
@@ -337,6 +362,7 @@ export class ClientConn implements CallChannel {
         onState(change)
       },
       resolveNow: () => this.resolverWrapper?.resolveNow(),
+      usable: () => this.pickerWrapper.pickAgain(),
       gone: (gone) => this.addrConns.delete(gone),
     })
     this.addrConns.add(addrConn)

@@ -14,6 +14,7 @@ import {
   type KeepaliveOptions,
   type TransportListener,
 } from './channel-transport.ts'
+import { Liveness } from './liveness.ts'
 
 /** Which service's health tells whether a server takes calls. gRFC A17. */
 export interface HealthCheckOptions {
@@ -35,10 +36,15 @@ export interface ConnectorOptions {
   readonly backoff?: BackoffOptions
   /** Default 20,000. */
   readonly minConnectTimeoutMs?: number
+  /** Default 1. */
+  readonly maxConnectionsPerAddress?: number
+  /** Default 5 min; 0 for never. */
+  readonly probeAfterIdleMs?: number
 }
 
 const MIN_KEEPALIVE_TIME_MS = 10_000
 const DEFAULT_MIN_CONNECT_TIMEOUT_MS = 20_000
+const DEFAULT_PROBE_AFTER_IDLE_MS = 5 * 60 * 1000
 
 /** One per channel. */
 export class Connector {
@@ -52,6 +58,9 @@ export class Connector {
   public healthServiceName: string | undefined
   /** The least time that an attempt, all addresses of it together, is given. */
   public readonly minConnectTimeoutMs: number
+  /** How many connections an AddrConn may have at once, those that are going away not counted. */
+  public readonly maxConnectionsPerAddress: number
+  public readonly liveness: Liveness
   private readonly options: ConnectorOptions
   private currentKeepaliveTimeMs: number
 
@@ -65,6 +74,11 @@ export class Connector {
     this.userAgent = userAgent(options.userAgent)
     this.healthServiceName = options.healthCheck?.serviceName
     this.minConnectTimeoutMs = options.minConnectTimeoutMs ?? DEFAULT_MIN_CONNECT_TIMEOUT_MS
+    this.maxConnectionsPerAddress = options.maxConnectionsPerAddress ?? 1
+    this.liveness = new Liveness(
+      options.clock,
+      options.probeAfterIdleMs ?? DEFAULT_PROBE_AFTER_IDLE_MS,
+    )
     // gRFC A8: not below 10 s, whatever the application asks for.
     this.currentKeepaliveTimeMs = Math.max(
       MIN_KEEPALIVE_TIME_MS,
