@@ -16,6 +16,7 @@ import {
   type TraceSink,
 } from '../../transport/index.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
+import { proxyOf } from './proxied-target.ts'
 
 export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stream }
 
@@ -72,8 +73,9 @@ export function socketConnector(
   connection: ConnectionOptions,
   trace: ((peer: Peer) => TraceSink) | undefined,
 ): ConnectTransport {
-  return (address, { deadlineMs, authority, keepalive, credentials }, listener, signal) =>
-    connect(address.address, {
+  return (address, { deadlineMs, authority, keepalive, credentials }, listener, signal) => {
+    const proxy = proxyOf(address)
+    return connect(address.address, {
       fieldWhitespace: 'trim',
       ...connection,
       clock,
@@ -86,8 +88,10 @@ export function socketConnector(
         onClosed: (cause) => listener.onClosed(cause),
       },
       ...(trace === undefined ? {} : { trace }),
+      ...(proxy === undefined ? {} : { proxy }),
       ...tlsOf(credentials, address.serverName ?? authority),
     })
+  }
 }
 
 // The name that the certificate must have is the channel's, not the address's.

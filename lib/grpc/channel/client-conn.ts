@@ -25,7 +25,7 @@ import {
   type ResolverBuilder,
   type ResolverState,
 } from '../../naming/index.ts'
-import type { ConnectionOptions, Peer, TraceSink } from '../../transport/index.ts'
+import type { ConnectionOptions, Environment, Peer, TraceSink } from '../../transport/index.ts'
 import type { Interceptor } from '../call/interceptor.ts'
 import type { CallChannel } from '../client/call-channel.ts'
 import type { CallOptions } from '../client/call-options.ts'
@@ -58,6 +58,7 @@ import { Connector, type HealthCheckOptions } from './connector.ts'
 import { Idleness } from './idleness.ts'
 import { type PendingPick, PickerWrapper } from './picker-wrapper.ts'
 import { ProcessHold } from './process-hold.ts'
+import { proxyChoice, throughProxy } from './proxied-target.ts'
 
 /** How a channel behaves. */
 export interface ChannelOptions {
@@ -82,6 +83,11 @@ export interface ChannelOptions {
   readonly maxConnectionsPerAddress?: number
   /** Silence after which a connection is pinged before a call takes it, ms; 0 for never. Default 5 min. */
   readonly probeAfterIdleMs?: number
+  /**
+   * `http://user:password@host:port`: connections to TCP addresses go through it. False: never through
+   * any. Default: as https_proxy and no_proxy of the environment say; see `proxyFromEnvironment`.
+   */
+  readonly proxy?: string | false
   /** Time without a call after which connections are closed, ms; 0 for never. Default 30 min. */
   readonly idleTimeoutMs?: number
   /** Put before our own name in user-agent. */
@@ -115,6 +121,8 @@ export interface ChannelDependencies {
   readonly connect?: ConnectTransport
   readonly clock?: Clock
   readonly random?: Random
+  /** Default: that of the process if sockets are real, else empty. */
+  readonly environment?: Environment
 }
 
 const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60 * 1000
@@ -156,10 +164,13 @@ export class ClientConn implements CallChannel {
     const { clock = systemClock, random = systemRandom } = dependencies
     const connect =
       dependencies.connect ?? socketConnector(clock, options.connection ?? {}, options.trace)
+    const { environment = dependencies.connect === undefined ? process.env : {} } = dependencies
+    const proxies = proxyChoice(options.proxy, environment)
     const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options
     const hold = new ProcessHold(clock)
     this.target = target
-    this.resolvable = findResolver(target, options.resolvers, options.defaultScheme)
+    const resolvable = findResolver(target, options.resolvers, options.defaultScheme)
+    this.resolvable = throughProxy(resolvable, proxies)
     this.authority = channelAuthority(this.resolvable, options.authority)
     this.lbConfig = defaultLbConfig(findBalancer(options.balancer))
     this.connector = new Connector({
