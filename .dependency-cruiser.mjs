@@ -10,6 +10,23 @@ export default {
       to: { path: '^lib/', pathNot: '^lib/($1/|base/|[^/]+/index\\.ts$)' },
     },
     {
+      name: 'nothing-imports-plugins',
+      comment: 'A plugin stands on the public rooms; only its users know it.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/plugins/' },
+      to: { path: '^lib/plugins/' },
+    },
+    {
+      name: 'plugins-stand-alone',
+      comment: 'A plugin imports grpc, naming and base, and no other plugin.',
+      severity: 'error',
+      from: { path: '^lib/plugins/([^/]+)/' },
+      to: {
+        path: '^lib/',
+        pathNot: '^lib/(plugins/$1/|base/|(grpc|naming)/index\\.ts$)',
+      },
+    },
+    {
       name: 'no-dev-packages-in-lib',
       severity: 'error',
       from: { path: '^lib/' },

@@ -32,6 +32,11 @@ export const BENCHES: readonly Bench[] = [
     run: micro('message', () => import('./micro/message.ts')),
   },
   {
+    name: 'channel',
+    summary: 'a channel with 1,000 backends: updates of their names, picks, memory',
+    run: async (options) => (await import('./micro/channel.ts')).run(options),
+  },
+  {
     name: 'unary',
     summary: 'unary calls of 1, 10 and 100 callers, against a raw TCP echo and grpc-js (5 min)',
     run: async (options) => (await import('./e2e/unary.ts')).run(options),

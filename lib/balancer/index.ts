@@ -30,3 +30,13 @@ export {
 export { getBalancer, registerBalancer } from './registry.ts'
 export { roundRobin } from './round-robin.ts'
 export type { SubConn, SubConnListener, SubConnState } from './sub-conn.ts'
+export {
+  type AddressLease,
+  type BalancerV1,
+  BalancerV1Error,
+  type BalancerV1GetOptions,
+  type Down,
+} from './v1/balancer.ts'
+export { balancerFromV1 } from './v1/balancer-wrapper.ts'
+export { PickFirstV1 } from './v1/pick-first.ts'
+export { RoundRobinV1 } from './v1/round-robin.ts'

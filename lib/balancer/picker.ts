@@ -1,5 +1,5 @@
-// Which connection a call takes: asked once per try of a call, answers at once.
-// Source: grpc-go balancer.Picker, gRFC A54 for what 'fail' and 'drop' may say.
+// Which connection a call takes: asked once per try of a call, answers at once, if need be that the
+// answer comes later. Source: grpc-go balancer.Picker, gRFC A54 for what 'fail' and 'drop' may say.
 import type { Status } from '../base/status.ts'
 import type { LoadReport } from './load-report.ts'
 import type { SubConn } from './sub-conn.ts'
@@ -8,6 +8,8 @@ import type { SubConn } from './sub-conn.ts'
 export interface PickInfo {
   /** As on the wire: `/package.Service/Method`. */
   readonly path: string
+  /** Whether the call waits where others fail. */
+  readonly waitForReady: boolean
   /** A field of the call's metadata; several values are joined by commas. For hashing. */
   header(name: string): string | undefined
 }
@@ -33,6 +35,12 @@ export type PickResult =
     }
   /** Ask the next picker. */
   | { readonly kind: 'wait' }
+  /**
+   * The call waits for `answer`, which is asked for at once; pickers that come meanwhile are not asked.
+   * Must not reject. Aborted: the call is over, whatever is answered; a 'ready' then has its `onDone`
+   * called. A policy that changes what its children answer changes this answer too.
+   */
+  | { readonly kind: 'later'; answer(signal: AbortSignal): Promise<PickResult> }
   /** The call fails, unless it waits for ready: then as 'wait'. */
   | { readonly kind: 'fail'; readonly status: Status }
   /** The call fails, and no policy retries it. */

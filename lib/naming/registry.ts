@@ -24,7 +24,7 @@ export function registerResolver(builder: ResolverBuilder): void {
 
 /** The process-wide resolver of a scheme. */
 export function getResolver(scheme: string): ResolverBuilder | undefined {
-  return builders.get(scheme)
+  return builders.get(scheme.toLowerCase())
 }
 
 /** A target and who resolves it. */
@@ -43,8 +43,9 @@ export function findResolver(
   defaultScheme = 'dns',
 ): ResolvableTarget {
   const find = (scheme: string): ResolverBuilder | undefined =>
-    own.find((builder) => builder.scheme === scheme) ?? getResolver(scheme)
-  const target = parseTarget(text, (scheme) => find(scheme) !== undefined, defaultScheme)
+    own.find((builder) => builder.scheme.toLowerCase() === scheme) ?? getResolver(scheme)
+  const isKnown = (scheme: string): boolean => find(scheme) !== undefined
+  const target = parseTarget(text, isKnown, defaultScheme.toLowerCase())
   const builder = find(target.scheme)
   if (builder === undefined) {
     throw new Error(`resolver_unknown: got scheme "${target.scheme}" for ${text}, want a known one`)

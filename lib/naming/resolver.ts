@@ -29,6 +29,11 @@ export interface ResolverState {
   readonly endpoints: readonly Endpoint[]
   /** The service config that came with the names, as parsed JSON. grpc/doc/service_config.md. */
   readonly serviceConfig?: unknown
+  /**
+   * Why there is no `serviceConfig` although the names came with one. The channel keeps the last one
+   * that was good; without any, and without a default, its calls fail with this. gRFC A21.
+   */
+  readonly serviceConfigError?: Status
   readonly attributes?: Readonly<Record<string, unknown>>
 }
 
@@ -59,6 +64,8 @@ export interface ResolverOptions {
   readonly random: Random
   /** The channel's connect backoff, for failures in a row. */
   readonly backoff?: BackoffOptions
+  /** The channel does not take service configs from its names: none need be looked up. */
+  readonly disableServiceConfig?: boolean
 }
 
 /** Makes the resolvers of one scheme. */
@@ -79,9 +86,15 @@ export function endpointsOf(addresses: readonly Address[]): readonly Endpoint[] 
 /** The addresses of all endpoints in order, each once. */
 export function addressesOf(endpoints: readonly Endpoint[]): readonly Address[] {
   const unique: Address[] = []
+  /** Few lists are longer than one: an address has one meaning as a rule. */
+  const byText = new Map<string, Address[]>()
   for (const { addresses } of endpoints) {
     for (const address of addresses) {
-      if (!unique.some((known) => sameAddress(known, address))) unique.push(address)
+      const known = byText.get(address.address)
+      if (known === undefined) byText.set(address.address, [address])
+      else if (known.some((one) => sameAddress(one, address))) continue
+      else known.push(address)
+      unique.push(address)
     }
   }
   return unique

@@ -1,8 +1,8 @@
 // What can stand under test: framewright, and the stacks that it is compared with.
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { debianTool } from './peers/debian.ts'
 import { type GoTool, goTool } from './peers/go.ts'
-import { requireOnPath } from './peers/tool-missing.ts'
 import type { Command } from './process/child.ts'
 import type { ClientProgram, ServerProgram, Subject } from './suite.ts'
 
@@ -34,8 +34,8 @@ const nghttp2: Subject = {
   roles: {
     h2Server: {
       needsPort: true,
-      command: async ({ port, tls }) => ({
-        file: requireOnPath('nghttpd', 'apt-get install --no-install-recommends nghttp2-server'),
+      command: async ({ port, tls }, progress) => ({
+        ...(await debianTool('nghttpd', progress)),
         args: [
           ...['-a', '127.0.0.1', '-d', 'spec/conformance/www'],
           ...(tls
@@ -44,12 +44,7 @@ const nghttp2: Subject = {
         ],
       }),
     },
-    h2Client: {
-      command: async () => ({
-        file: requireOnPath('nghttp', 'apt-get install --no-install-recommends nghttp2-client'),
-        args: [],
-      }),
-    },
+    h2Client: { command: (_, progress) => debianTool('nghttp', progress) },
   },
 }
 
@@ -95,6 +90,8 @@ export const framewright: Subject = {
         ),
     },
     interopClient: tracing('../interop-programs/client.js'),
+    callsServer: serverScript('./programs/calls-server.js'),
+    callsClient: tracing('./programs/calls-client.js'),
     negativeClient: tracing('./programs/negative-client.js'),
   },
 }

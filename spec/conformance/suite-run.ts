@@ -1,6 +1,6 @@
 // One run of one suite for one subject: takes the results of its cases, owns the programs that take
 // part, and turns what went wrong around the cases into failures.
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CACHE } from './peers/built.ts'
 import { Child, type Command } from './process/child.ts'
@@ -34,7 +34,7 @@ export interface RunningServer {
 export class SuiteRun {
   public readonly full: boolean
   public readonly subject: Subject
-  /** A folder for the files of this run, empty at first. */
+  /** A folder for the files of this run, empty at first; it stays when something failed. */
   public readonly scratch: string
   private readonly suite: Suite
   private readonly options: SuiteOptions
@@ -55,18 +55,19 @@ export class SuiteRun {
     this.options = options
     this.full = options.full
     this.tell = tell
-    this.scratch = join(CACHE, 'run', `${suite.name}-${subject.name.replaceAll(':', '-')}`)
+    const runs = join(CACHE, 'run')
+    mkdirSync(runs, { recursive: true })
+    this.scratch = mkdtempSync(join(runs, `${suite.name}-`))
   }
 
   /** Runs the suite to its end, whatever happens in it. */
   public async execute(): Promise<SuiteResult> {
     const startMs = performance.now()
-    rmSync(this.scratch, { recursive: true, force: true })
-    mkdirSync(this.scratch, { recursive: true })
     await this.around('the suite itself', () => this.suite.execute(this))
     await this.around('its programs', () => this.endChildren())
     const groups = this.suite.groups(this.options)
     for (const { name, cases } of groups) this.checkCount(name, cases)
+    if (this.failures === 0) rmSync(this.scratch, { recursive: true, force: true })
     return {
       suite: this.suite.name,
       subject: this.subject.name,

@@ -91,6 +91,10 @@ export interface Roles {
   readonly interopServer: ServerProgram
   /** Takes the flags of grpc-go's interop client. */
   readonly interopClient: ClientProgram
+  /** Serves what calls/service.ts describes. */
+  readonly callsServer: ServerProgram
+  /** Runs the check of calls/checks.ts that `--check` names at `--port`. */
+  readonly callsClient: ClientProgram
   /** Takes the flags of grpc-go's client for negative HTTP/2 cases. */
   readonly negativeClient: ClientProgram
 }

@@ -6,7 +6,9 @@ import { FakeClock } from '../../lib/testing/index.ts'
 import { RecordingConn } from '../support/recording-conn.ts'
 
 const TYPE_A = 1
+const TYPE_TXT = 16
 const TYPE_AAAA = 28
+const TYPE_SRV = 33
 const SERVFAIL = 2
 const NXDOMAIN = 3
 
@@ -52,10 +54,10 @@ function record(type: number, data: readonly number[]): Buffer {
 
 const V4 = record(TYPE_A, [10, 0, 0, 1])
 const V6 = record(TYPE_AAAA, [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
-const never = new AbortController().signal
+const never = (): AbortSignal => new AbortController().signal
 
 t.test('localhost is an address of this machine', async (t) => {
-  const addresses = await systemDnsLookup.addresses('localhost', never)
+  const addresses = await systemDnsLookup.addresses('localhost', never())
   t.not(addresses.length, 0)
   for (const address of addresses) t.ok(['127.0.0.1', '::1'].includes(address), address)
 })
@@ -64,9 +66,9 @@ t.test('a resolver for localhost finds it by itself', async (t) => {
   const { target, builder } = findResolver('localhost:50051')
   const cc = new RecordingConn()
   const told = new Promise<void>((resolve) => {
-    const { newAddress } = cc
-    cc.newAddress = (addresses) => {
-      newAddress.call(cc, addresses)
+    const { updateState } = cc
+    cc.updateState = (state) => {
+      updateState.call(cc, state)
       resolve()
     }
   })
@@ -104,11 +106,38 @@ const ROWS: readonly (readonly [
 for (const [name, answers, found] of ROWS) {
   t.test(name, async (t) => {
     const lookup = serverDnsLookup(await dnsServer(t, answers))
-    const looking = lookup.addresses('host.example', never)
+    const looking = lookup.addresses('host.example', never())
     if (typeof found === 'string') await t.rejects(looking, { code: found })
     else t.strictSame(await looking, found)
   })
 }
+
+t.test('SRV records have a host, a port, a priority and a weight', async (t) => {
+  const host = [1, 97, 7, ...Buffer.from('example'), 0]
+  const lookup = serverDnsLookup(
+    await dnsServer(t, (_name, type) =>
+      type === TYPE_SRV ? [record(TYPE_SRV, [0, 10, 0, 20, 0xc3, 0x83, ...host])] : NXDOMAIN,
+    ),
+  )
+  t.strictSame(await lookup.srv('_grpc._tcp.example', never()), [
+    { host: 'a.example', port: 50051, priority: 10, weight: 20 },
+  ])
+})
+
+t.test('the strings of a TXT record are one text', async (t) => {
+  const lookup = serverDnsLookup(
+    await dnsServer(t, (_name, type) =>
+      type === TYPE_TXT ? [record(TYPE_TXT, [2, 97, 98, 1, 99]), record(TYPE_TXT, [0])] : NXDOMAIN,
+    ),
+  )
+  t.strictSame([...(await lookup.txt('host.example', never()))].sort(), ['', 'abc'])
+})
+
+t.test('SRV and TXT records that do not exist are errors', async (t) => {
+  const lookup = serverDnsLookup(await dnsServer(t, () => NXDOMAIN))
+  await t.rejects(lookup.srv('host.example', never()), { code: 'ENOTFOUND' })
+  await t.rejects(lookup.txt('host.example', never()), { code: 'ENOTFOUND' })
+})
 
 t.test('the server is asked for the name as it is', async (t) => {
   const names = new Set<string>()
@@ -116,7 +145,7 @@ t.test('the server is asked for the name as it is', async (t) => {
     names.add(name)
     return [V4]
   })
-  await serverDnsLookup(server).addresses('a.b.example', never)
+  await serverDnsLookup(server).addresses('a.b.example', never())
   t.strictSame([...names], ['a.b.example'])
 })
 

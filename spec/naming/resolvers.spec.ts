@@ -42,7 +42,10 @@ const FIXED: readonly (readonly [target: string, addresses: readonly string[]])[
   ['unix:a/b', ['unix:a/b']],
   ['unix:/a/b', ['unix:/a/b']],
   ['unix:///a/b', ['unix:/a/b']],
+  ['unix:///a%3Fb?query', ['unix:/a?b']],
   ['unix-abstract:name', ['unix-abstract:name']],
+  ['unix-abstract:///name', ['unix-abstract:/name']],
+  ['ipv4:1.2.3.4:80?query', ['1.2.3.4:80']],
   ['dns:///1.2.3.4', ['1.2.3.4:443']],
   ['dns:///1.2.3.4:80', ['1.2.3.4:80']],
   ['[::1]:80', ['[::1]:80']],
@@ -67,6 +70,7 @@ const REFUSED: readonly (readonly [target: string, token: RegExp])[] = [
   ['unix:///', /^unix_target: /],
   ['unix://host/path', /^unix_target: /],
   ['unix-abstract:', /^unix_target: /],
+  ['unix-abstract:a%00b', /^unix_nul: /],
   ['', /^dns_target: /],
   ['dns:///host:99999', /^dns_target: /],
   ['dns:///a b:c', /^dns_target: /],
@@ -95,7 +99,13 @@ t.test('a channel’s own resolvers go before the registered ones', async (t) =>
 t.test('a registered scheme is known to all, in lower case', async (t) => {
   registerResolver({ ...staticResolver('Spec-Only', [{ address: 'b:2' }]) })
   t.strictSame(resolve('spec-only:x').log, [['b:2']])
-  t.not(getResolver('spec-only'), undefined)
+  t.not(getResolver('Spec-Only'), undefined)
+})
+
+t.test('capital letters in a scheme mean nothing', async (t) => {
+  const own = staticResolver('Mine', [{ address: 'c:3' }])
+  t.strictSame(resolve('MINE:x', [own]).log, [['c:3']])
+  t.equal(findResolver('x', [own], 'Mine').builder, own)
 })
 
 t.test('a default scheme that nobody resolves is refused', async (t) => {

@@ -59,12 +59,16 @@ export class RecordingSubConn implements SubConn {
 
 /** Every call is a line; a state comes with what its picker answers. */
 export class RecordingBalancerConn implements BalancerClientConn {
-  public readonly target = 'spec:target'
+  public readonly target: string
   public readonly log: string[] = []
   public readonly subConns: RecordingSubConn[] = []
   public latest: BalancerState | undefined
   /** Hears of its SubConns. */
   public policy: Balancer | undefined
+
+  public constructor(target = 'spec:target') {
+    this.target = target
+  }
 
   public newSubConn(addresses: readonly Address[], listener?: SubConnListener): SubConn {
     const toPolicy: SubConnListener = (change) => {
@@ -95,7 +99,11 @@ export class RecordingBalancerConn implements BalancerClientConn {
 
   /** What the newest picker says to a call. */
   public pick(): PickResult | undefined {
-    return this.latest?.picker.pick({ path: '/spec.Service/Method', header: () => undefined })
+    return this.latest?.picker.pick({
+      path: '/spec.Service/Method',
+      waitForReady: false,
+      header: () => undefined,
+    })
   }
 
   /** The lines since the last time. */

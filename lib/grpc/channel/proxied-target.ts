@@ -66,8 +66,9 @@ export function throughProxy(
   return { target, builder: proxied }
 }
 
-/** A target that makes no sense is for its resolver to refuse. */
+/** The host and port of a `dns` target, unless that names a service or makes no sense. */
 function endpointOf({ endpoint }: Target): string | undefined {
+  if (endpoint.startsWith('_')) return undefined
   const parsed = parseHostPort(endpoint, DEFAULT_PORT)
   return parsed === undefined ? undefined : formatHostPort(parsed.host, parsed.port)
 }

@@ -7,6 +7,7 @@
 import { ConnectivityState, type LoadReport } from '../../balancer/index.ts'
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
+import { pause } from '../../base/pause.ts'
 import { systemRandom } from '../../base/random.ts'
 import { Code } from '../../base/status.ts'
 import type { CallContext, InterceptedResponse, Interceptor } from '../call/interceptor.ts'
@@ -168,26 +169,4 @@ export async function* watchLoadReports(
 
 function durationMs({ seconds = 0, nanos = 0 }: LoadReportRequest['reportInterval'] = {}): number {
   return Number(seconds) * 1000 + nanos / 1_000_000
-}
-
-/** Resolves after `ms`, or when `signal` is aborted. */
-function pause(
-  clock: Clock,
-  ms: number,
-  signal: AbortSignal | undefined,
-  keepAlive: boolean,
-): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) {
-      resolve()
-      return
-    }
-    const done = (): void => {
-      timer.cancel()
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = clock.timer(ms, done, keepAlive)
-    signal?.addEventListener('abort', done)
-  })
 }

@@ -234,8 +234,8 @@ export class ActiveStreams implements StreamHost, WriterHost, ReceiveBudgetHost 
     this.sent(stream, endStream ? StreamInput.SendHeadersEnd : StreamInput.SendHeaders)
   }
 
-  public dataSent(stream: Stream, endStream: boolean): void {
-    this.windowUpdates.dataSent()
+  public dataSent(stream: Stream, bytes: number, endStream: boolean): void {
+    this.windowUpdates.dataSent(bytes)
     this.sent(stream, endStream ? StreamInput.SendDataEnd : StreamInput.SendData)
   }
 

@@ -33,7 +33,7 @@ export interface WriterHost {
   /** The peer would refuse this header list (SETTINGS_MAX_HEADER_LIST_SIZE). */
   headerListTooLarge(stream: Stream, bytes: number): void
   headersSent(stream: Stream, endStream: boolean): void
-  dataSent(stream: Stream, endStream: boolean): void
+  dataSent(stream: Stream, bytes: number, endStream: boolean): void
 }
 
 export interface WriterLimits {
@@ -381,7 +381,7 @@ export class LoopyWriter {
     stream.sendWindowBytes -= length
     this.window.take(length)
     this.sentDataBytes += length
-    this.host.dataSent(stream, endStream)
+    this.host.dataSent(stream, length, endStream)
   }
 
   private encodeHeaders(

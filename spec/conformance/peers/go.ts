@@ -1,4 +1,4 @@
-// Peers written in Go, built from the module of spec/peers/go at the versions that its go.mod pins.
+// Peers written in Go, built from the modules of spec/peers at the versions that their go.mod pin.
 import { join, resolve } from 'node:path'
 import { outputOf } from '../process/child.ts'
 import { built } from './built.ts'
@@ -15,26 +15,30 @@ const PACKAGES = {
   'interop-client': 'google.golang.org/grpc/interop/client',
   'interop-server': 'google.golang.org/grpc/interop/server',
   'interop-http2': 'google.golang.org/grpc/interop/http2',
+  etcd: 'go.etcd.io/etcd/server/v3',
 } as const
 
 /** A program of the Go module. */
 export type GoTool = keyof typeof PACKAGES
 
 const MODULE = resolve('spec/peers/go')
+/** Modules of their own: what these need must not choose the versions of the others. */
+const OWN_MODULES: Partial<Record<GoTool, string>> = { etcd: resolve('spec/peers/etcd') }
 const BUILD_MS = 15 * 60_000
 
 /** The path of a program, built when it is not. */
 export async function goTool(name: GoTool, progress: (line: string) => void): Promise<string> {
   const go = requireOnPath('go', 'see https://go.dev/doc/install (1.26 or newer)')
   const packagePath = PACKAGES[name]
+  const module = OWN_MODULES[name] ?? MODULE
   // A package of our own is a folder, and is built anew when it changes.
-  const source = packagePath.startsWith('./') ? resolve(MODULE, packagePath) : packagePath
-  const sources = [join(MODULE, 'go.mod'), join(MODULE, 'go.sum'), source]
+  const source = packagePath.startsWith('./') ? resolve(module, packagePath) : packagePath
+  const sources = [join(module, 'go.mod'), join(module, 'go.sum'), source]
   const folder = await built(`go/${name}`, sources, async (made) => {
     progress(`builds ${name} (go build ${packagePath})`)
     // Without -trimpath: the interop server finds its certificates by the paths compiled in.
     const args = ['build', '-buildvcs=false', '-o', join(made, name), source]
-    await outputOf({ file: go, args, cwd: MODULE }, BUILD_MS)
+    await outputOf({ file: go, args, cwd: module }, BUILD_MS)
   })
   return join(folder, name)
 }

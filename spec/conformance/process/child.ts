@@ -103,6 +103,13 @@ export class Child {
     return this.exited
   }
 
+  /** Ends it as a crash does; it is gone when this resolves. */
+  public async kill(): Promise<Exit> {
+    this.isStopping = true
+    this.process.kill('SIGKILL')
+    return this.exited
+  }
+
   /** The end of what it said, for an error message. */
   public lastWords(): string {
     const words = `${this.stdout}\n${this.stderr}`.trim().split('\n').slice(-20).join('\n')

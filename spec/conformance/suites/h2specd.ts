@@ -19,11 +19,11 @@ export const h2specd: Suite = {
   peers: async () => [`h2specd ${await goVersion('github.com/summerwind/h2spec')}`],
   async execute(run) {
     const tool = await goTool('h2specd', run.progress)
-    const { file, args } = await run.client(GROUP, run.role('h2Client'))
+    const { file, args, env = {} } = await run.client(GROUP, run.role('h2Client'))
     const runCases = async (ids: readonly string[]): Promise<string> => {
       const at = ['-h', '127.0.0.1', '-p', String(await freePort()), '-f', String(firstPort())]
       const command = [...at, '-o', '2', '-e', [file, ...args].join(' '), ...ids]
-      const { stdout, stderr } = await runToEnd({ file: tool, args: command }, RUN_MS)
+      const { stdout, stderr } = await runToEnd({ file: tool, args: command, env }, RUN_MS)
       return stdout + stderr // its exit status is 0 whatever happened
     }
     for (const { id, title, passed, reason } of readH2specOutput(await runCases([]))) {

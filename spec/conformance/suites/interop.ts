@@ -19,6 +19,12 @@ export interface InteropCase {
   readonly withinMs?: number
 }
 
+/** What a client stands upon, when it has the choice. */
+interface ClientStack {
+  readonly name: string
+  readonly flags: readonly string[]
+}
+
 /** A stack that others wrote, with a program for each end. */
 export interface InteropPeer extends Pick<Roles, 'interopServer' | 'interopClient'> {
   readonly name: string
@@ -26,6 +32,8 @@ export interface InteropPeer extends Pick<Roles, 'interopServer' | 'interopClien
   readonly summary: string
   readonly versions: () => Promise<readonly string[]>
   readonly cases: readonly InteropCase[]
+  /** Other stacks of the same client, which flags choose. */
+  readonly otherStacks?: readonly ClientStack[]
   /** Also over TLS, with the test certificates of the gRPC project. Default false. */
   readonly tls?: boolean
 }
@@ -62,6 +70,8 @@ interface Pair {
   readonly group: string
   readonly isOurs: boolean
   readonly tls: boolean
+  /** Flags of the client. */
+  readonly flags: readonly string[]
 }
 
 type Make = (progress: (line: string) => void) => Promise<Command>
@@ -102,12 +112,23 @@ export function interopSuite(peer: InteropPeer): Suite {
   }
 }
 
-function pairsOf({ tls = false }: InteropPeer): readonly Pair[] {
+function pairsOf({ tls = false, otherStacks = [] }: InteropPeer): readonly Pair[] {
+  const clients = [
+    { client: THEIR_CLIENT, isOurs: false, flags: [] },
+    ...otherStacks.map(({ name, flags }) => ({
+      client: `${THEIR_CLIENT} on ${name}`,
+      isOurs: false,
+      flags,
+    })),
+    { client: OUR_CLIENT, isOurs: true, flags: [] },
+  ]
+  const clearFlags = tls ? ['--use_tls=false'] : [] // some have TLS unless told otherwise
   return (tls ? [false, true] : [false]).flatMap((overTls) =>
-    [THEIR_CLIENT, OUR_CLIENT].map((client) => ({
+    clients.map(({ client, isOurs, flags }) => ({
       group: overTls ? `${client}, TLS` : client,
-      isOurs: client === OUR_CLIENT,
+      isOurs,
       tls: overTls,
+      flags: [...flags, ...(overTls ? TLS_FLAGS : clearFlags)],
     })),
   )
 }
@@ -117,12 +138,12 @@ function testsOf({ ours, theirs }: InteropCase, { isOurs }: Pair): readonly stri
 }
 
 async function runPair(run: SuiteRun, peer: InteropPeer, pair: Pair): Promise<void> {
-  const { group, isOurs, tls } = pair
+  const { group, isOurs, tls, flags: pairFlags } = pair
   const serverProgram = isOurs ? peer.interopServer : run.role('interopServer')
   const clientProgram = isOurs ? run.role('interopClient') : peer.interopClient
   const { port } = await run.serve(`server of ${group}`, serverProgram, tls)
   const { args, ...client } = await run.client(group, clientProgram)
-  const at = ['--server_host=127.0.0.1', `--server_port=${port}`, ...(tls ? TLS_FLAGS : [])]
+  const at = ['--server_host=127.0.0.1', `--server_port=${port}`, ...pairFlags]
   for (const each of peer.cases) {
     const tests = testsOf(each, pair)
     if (tests.length === 0) continue

@@ -200,6 +200,100 @@ t.test('parked calls go in the order they came, and may cancel each other', asyn
   t.equal(clock.pending, 0)
 })
 
+/** A picker whose answers the spec gives, in order. */
+class AnsweringPicker implements Picker {
+  public readonly signals: AbortSignal[] = []
+  public asked = 0
+  private readonly answers: ((answer: PickResult) => void)[] = []
+
+  public pick(): PickResult {
+    this.asked += 1
+    return {
+      kind: 'later',
+      answer: (signal) => {
+        this.signals.push(signal)
+        return new Promise((resolve) => {
+          this.answers.push(resolve)
+        })
+      },
+    }
+  }
+
+  public async answer(result: PickResult): Promise<void> {
+    this.answers.shift()?.(result)
+    await settle()
+  }
+}
+
+const LATER: readonly (readonly [name: string, answer: PickResult, log: string[]])[] = [
+  ['a connection', readyPicker(transport()).pick(new FakeCall()), ['a:1']],
+  ['a failure', { kind: 'fail', status: DOWN }, [`UNAVAILABLE: ${DOWN.message}`]],
+  ['a drop', { kind: 'drop', status: DOWN }, [`UNAVAILABLE: ${DOWN.message}, dropped`]],
+]
+
+for (const [name, answer, log] of LATER) {
+  t.test(`an answer may come later: ${name}`, async (t) => {
+    const picker = new AnsweringPicker()
+    const { wrapper, clock } = Bench.with(picker)
+    const call = new FakeCall()
+    t.equal(wrapper.pick(call), undefined)
+    t.equal(clock.pending, 1, 'the process is kept running')
+    wrapper.updatePicker(failingPicker(DOWN))
+    await settle()
+    t.strictSame(call.log, [], 'newer pickers are not asked')
+    await picker.answer(answer)
+    t.strictSame(call.log, log)
+    t.notOk(picker.signals[0]?.aborted)
+    t.equal(clock.pending, 0)
+  })
+}
+
+t.test('an answer that came to waiting is followed by the next picker', async (t) => {
+  for (const answer of [{ kind: 'wait' }, { kind: 'fail', status: DOWN }] as const) {
+    const picker = new AnsweringPicker()
+    const { wrapper } = Bench.with(picker)
+    const before = new FakeCall({ waitForReady: true })
+    const meanwhile = new FakeCall({ waitForReady: true })
+    wrapper.pick(before)
+    wrapper.pick(meanwhile)
+    await picker.answer(answer)
+    t.strictSame(before.log, [])
+    wrapper.updatePicker(readyPicker(transport()))
+    await settle()
+    t.strictSame(before.log, ['a:1'], 'one that comes after it')
+    t.strictSame(meanwhile.log, [])
+    await picker.answer(answer)
+    t.strictSame(meanwhile.log, ['a:1'], 'one that came before it')
+  }
+})
+
+t.test('the end of a call, or of the channel, ends the wait for its answer', async (t) => {
+  for (const end of ['cancel', 'close'] as const) {
+    const picker = new AnsweringPicker()
+    const { wrapper, clock } = Bench.with(picker)
+    const outcomes: PickOutcome[] = []
+    const call = new FakeCall()
+    wrapper.pick(call)
+    if (end === 'cancel') wrapper.cancel(call)
+    else wrapper.close()
+    t.ok(picker.signals[0]?.aborted)
+    t.equal(clock.pending, 0)
+    const onDone = (outcome: PickOutcome): unknown => outcomes.push(outcome)
+    await picker.answer(readyPicker(transport(), { onDone }).pick(call))
+    t.strictSame(call.log, end === 'cancel' ? [] : ['CANCELLED: the channel is closed'])
+    t.match(outcomes, [{ bytesSent: false }], 'a late answer is given back')
+  }
+})
+
+t.test('an answer that rejects fails the call', async (t) => {
+  const answer = (): Promise<PickResult> => Promise.reject(new Error('a bug'))
+  const { wrapper } = Bench.with(fixedPicker({ kind: 'later', answer }))
+  const call = new FakeCall({ waitForReady: true })
+  wrapper.pick(call)
+  await settle()
+  t.strictSame(call.log, ['INTERNAL: picker_threw: Error: a bug, dropped'])
+})
+
 t.test('an idle channel has no picker: calls wait', async (t) => {
   const { wrapper } = Bench.with(failingPicker(DOWN))
   wrapper.updatePicker(undefined)

@@ -16,7 +16,10 @@ const PROXY = { host: 'proxy', port: 3128 }
 
 /** Says that it was asked. */
 const dnsAsked = createDnsResolver({
-  lookup: () => ({ addresses: () => Promise.reject(new Error('asked')) }),
+  lookup: () => {
+    const ask = (): Promise<never> => Promise.reject(new Error('asked'))
+    return { addresses: ask, srv: ask, txt: ask }
+  },
 })
 
 /** What a resolver tells behind a proxy, as text. */
@@ -78,8 +81,23 @@ t.test('a dns target that needs none is', async (t) => {
   ] as const) {
     const { log } = new Resolved(target, environment)
     await new Promise((resolve) => setImmediate(resolve))
-    t.match(log, [/^UNAVAILABLE dns: .*asked$/], target)
+    t.match(log, [/^UNAVAILABLE dns_lookup: .*asked$/], target)
   }
+})
+
+t.test('a name of a service is looked up: only its hosts can be connected to', async (t) => {
+  const srv = createDnsResolver({
+    srv: true,
+    serviceConfig: false,
+    lookup: () => ({
+      addresses: () => Promise.resolve(['9.9.9.9']),
+      srv: () => Promise.resolve([{ host: 'a.test', port: 7, priority: 0, weight: 0 }]),
+      txt: () => Promise.resolve([]),
+    }),
+  })
+  const { log } = new Resolved('dns:///_grpc._tcp.far.test', ENVIRONMENT, [srv])
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(log, ['9.9.9.9:7 through proxy:3128'])
 })
 
 t.test('what another resolver tells goes through the proxy address by address', (t) => {
