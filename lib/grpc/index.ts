@@ -8,12 +8,15 @@ export type {
   Interceptor,
   InterceptorNext,
 } from './call/interceptor.ts'
+export type { AddrConnLoad } from './channel/addr-conn.ts'
 export {
+  type ChannelLoad,
   type ChannelOptions,
   ClientConn,
   type DialOptions,
   dial,
 } from './channel/client-conn.ts'
+export type { HealthCheckOptions } from './channel/connector.ts'
 export type { CallOptions } from './client/call-options.ts'
 export { type Client, type ClientMethod, createClient } from './client/client.ts'
 export { type CallCredentials, type ChannelCredentials, credentials } from './client/credentials.ts'

@@ -9,7 +9,7 @@ import {
   type SubConnState,
 } from '../../balancer/index.ts'
 import type { Address } from '../../naming/index.ts'
-import type { AddrConn } from './addr-conn.ts'
+import type { AddrConn, TransportWatcher } from './addr-conn.ts'
 import type { ChannelTransport } from './channel-transport.ts'
 import { HealthWatch } from './health-watch.ts'
 import { LoadWatch } from './load-watch.ts'
@@ -18,7 +18,7 @@ import { LoadWatch } from './load-watch.ts'
 export type ScheduleCallback = (callback: () => void) => void
 
 /** Owns its AddrConn. */
-export class AcBalancerWrapper implements SubConn {
+export class AcBalancerWrapper implements SubConn, TransportWatcher {
   private readonly addrConn: AddrConn
   private readonly schedule: ScheduleCallback
   private health: HealthWatch | undefined
@@ -27,7 +27,7 @@ export class AcBalancerWrapper implements SubConn {
   public constructor(addrConn: AddrConn, schedule: ScheduleCallback) {
     this.addrConn = addrConn
     this.schedule = schedule
-    addrConn.onTransport = (transport) => this.transportChanged(transport)
+    addrConn.watcher = this
   }
 
   public connect(): void {
@@ -78,7 +78,7 @@ export class AcBalancerWrapper implements SubConn {
     return this.addrConn.getReadyTransport()
   }
 
-  private transportChanged(transport: ChannelTransport | undefined): void {
+  public transportChanged(transport: ChannelTransport | undefined): void {
     this.load?.use(transport)
     if (transport !== undefined) this.health?.use(transport)
     else {

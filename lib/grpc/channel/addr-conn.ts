@@ -28,6 +28,11 @@ export interface AddrConnEvents {
   gone(addrConn: AddrConn): void
 }
 
+/** Hears of {@link AddrConn.transport}: another one, or none any more. */
+export interface TransportWatcher {
+  transportChanged(transport: ChannelTransport | undefined): void
+}
+
 /** How much an AddrConn carries now. */
 export interface AddrConnLoad {
   /** The address that it is connected to, or else the first that it would try. */
@@ -52,13 +57,13 @@ const NO_ADDRESSES: Status = {
 /** See above. Its transports are those of the state READY and any number that finish their streams. */
 export class AddrConn implements TransportOwner, ExtraTransportsHost {
   public readonly connector: Connector
-  /** Hears of {@link AddrConn.transport}: another one, or none any more. */
-  public onTransport: (transport: ChannelTransport | undefined) => void = ignore
+  public watcher: TransportWatcher | undefined = undefined
   private readonly events: AddrConnEvents
   private addresses: readonly Address[]
   private state: ConnectivityState = ConnectivityState.Idle
   private ready: TransportMonitor | undefined
-  private readonly extras: ExtraTransports
+  /** Absent until calls wait for a server's limit. */
+  private extras: ExtraTransports | undefined
   /** Every transport that is not closed, `ready` and the extras among them. */
   private readonly open = new Set<TransportMonitor>()
   /** The attempt that is running; another one, or none, makes it void. */
@@ -70,7 +75,6 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
     this.addresses = addresses
     this.connector = connector
     this.events = events
-    this.extras = new ExtraTransports(connector, this)
   }
 
   /** Starts an attempt when IDLE; otherwise does nothing. */
@@ -105,7 +109,7 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   public getReadyTransport(): ChannelTransport | undefined {
     const { ready, extras } = this
     if (ready?.transport?.canOpen !== true) return undefined
-    const monitor = extras.size === 0 ? ready : extras.leastLoaded(ready)
+    const monitor = extras === undefined ? ready : extras.leastLoaded(ready)
     if (this.connector.liveness.trusts(monitor)) return monitor.transport
     this.probe(monitor)
     return undefined
@@ -155,7 +159,7 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   public transportGoingAway(monitor: TransportMonitor): void {
     this.connector.liveness.unwatch(monitor)
     if (monitor === this.ready) this.loseReady()
-    else this.extras.remove(monitor)
+    else this.extras?.remove(monitor)
   }
 
   public transportClosed(monitor: TransportMonitor): void {
@@ -165,7 +169,10 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   }
 
   public transportQuotaChanged(monitor: TransportMonitor): void {
-    if (monitor === this.ready || this.extras.has(monitor)) this.extras.grow()
+    if (monitor !== this.ready && this.extras?.has(monitor) !== true) return
+    if (this.connector.maxConnectionsPerAddress === 1) return
+    this.extras ??= new ExtraTransports(this.connector, this)
+    this.extras.grow()
   }
 
   // ── ExtraTransportsHost
@@ -257,11 +264,11 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   }
 
   private loseReady(): void {
-    const heir = this.extras.takeHeir()
+    const heir = this.extras?.takeHeir()
     this.setReady(heir)
     this.events.resolveNow()
     if (heir !== undefined) return
-    this.extras.stop()
+    this.extras?.stop()
     this.updateState({ state: ConnectivityState.Idle })
   }
 
@@ -282,7 +289,7 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
 
   private restart(): void {
     const previous = this.ready
-    const extras = this.extras.stop()
+    const extras = this.extras?.stop() ?? []
     this.stop()
     for (const monitor of [previous, ...extras]) monitor?.transport?.closeGracefully()
     if (this.addresses.length > 0) void this.resetTransport()
@@ -294,14 +301,14 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
     this.attempt = undefined
     this.backoffTimer?.cancel()
     this.backoffTimer = undefined
-    this.extras.stop()
+    this.extras?.stop()
     this.setReady(undefined)
   }
 
   private setReady(monitor: TransportMonitor | undefined): void {
     if (monitor === this.ready) return
     this.ready = monitor
-    this.onTransport(this.transport)
+    this.watcher?.transportChanged(this.transport)
   }
 
   /** Asks whether it lives before calls take it. Whoever does not answer soon carries no more calls. */

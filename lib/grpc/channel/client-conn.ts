@@ -287,7 +287,7 @@ export class ClientConn implements CallChannel {
 
   /** A call has begun: the channel does not become idle. */
   public callStarted(): void {
-    this.idleness.callStarted()
+    if (this.idleness.callStarted()) this.connector.liveness.look()
   }
 
   /** A call of {@link ClientConn.callStarted} is over. */

@@ -38,16 +38,13 @@ export class ExtraTransports {
     this.host = host
   }
 
-  public get size(): number {
-    return this.monitors.length
-  }
-
   public has(monitor: TransportMonitor): boolean {
     return this.monitors.includes(monitor)
   }
 
   /** The connection that can open most streams before one waits. */
   public leastLoaded(primary: TransportMonitor): TransportMonitor {
+    if (this.monitors.length === 0) return primary
     let best = primary
     let most = primary.transport?.streamHeadroom ?? -Infinity
     let streams = streamsOf(primary)

@@ -46,15 +46,17 @@ export class Liveness {
     this.timer = undefined
   }
 
-  /** Whether a call may take it as it is. Hot: called per call; looks at a clock when it is unused. */
+  /** Looks whether the machine has slept: for the first call after a lull, before the timer is due. */
+  public look(): void {
+    if (this.timer === undefined) return
+    if (this.clock.wallMs() - this.tickedWallMs > TICK_MS + SLEPT_MS) this.doubtAll()
+  }
+
+  /** Whether a call may take it as it is. Hot: called per call. */
   public trusts(monitor: Watched): boolean {
-    if (monitor.doubtedSinceMs === undefined) {
-      if (this.timer === undefined || monitor.transport?.openStreams !== 0) return true
-      if (this.clock.wallMs() - this.tickedWallMs <= TICK_MS + SLEPT_MS) return true
-      this.doubtAll()
-    }
     const { doubtedSinceMs, transport } = monitor
-    if (doubtedSinceMs !== undefined && (transport?.lastReadMs ?? 0) <= doubtedSinceMs) return false
+    if (doubtedSinceMs === undefined) return true
+    if ((transport?.lastReadMs ?? 0) <= doubtedSinceMs) return false
     monitor.doubtedSinceMs = undefined
     return true
   }

@@ -28,8 +28,10 @@ class Bench {
       usable: () => this.log.push('usable'),
       gone: () => this.log.push('gone'),
     })
-    this.addrConn.onTransport = (transport) =>
-      this.log.push(transport === undefined ? 'no transport' : 'transport')
+    this.addrConn.watcher = {
+      transportChanged: (transport) =>
+        this.log.push(transport === undefined ? 'no transport' : 'transport'),
+    }
   }
 
   /** A bench with one connection that takes `maxStreams` streams. */
