@@ -98,7 +98,10 @@ export class ExtraTransports {
   private async connect(): Promise<void> {
     const attempt = new AbortController()
     this.attempt = attempt
+    const { clock, minConnectTimeoutMs } = this.connector
+    const deadline = clock.timer(minConnectTimeoutMs, () => attempt.abort(timedOut()), false)
     const outcome = await this.host.connectOnceMore(attempt.signal).catch(ignore)
+    deadline.cancel()
     if (attempt !== this.attempt) {
       outcome?.transport?.close('it came too late')
       return
@@ -176,6 +179,10 @@ function streamsOf({ transport }: TransportMonitor): number {
 
 function capacityOf(monitor: TransportMonitor): number {
   return streamsOf(monitor) + (monitor.transport?.streamHeadroom ?? 0)
+}
+
+function timedOut(): Error {
+  return new Error('connect_timeout: a further connection was not ready in time')
 }
 
 function ignore(): undefined {}

@@ -152,6 +152,21 @@ t.test(
   },
 )
 
+t.test('a further connection that is never ready is given up in time', async (t) => {
+  const [bench] = await Bench.ready(2, 1)
+  bench.call()
+  bench.call()
+  bench.clock.advance(19_999)
+  t.equal(bench.network.last.signal.aborted, false)
+  bench.clock.advance(1)
+  t.equal(bench.network.last.signal.aborted, true)
+  const late = await bench.accept(1)
+  t.equal(late.closed, true)
+  bench.clock.advance(1000)
+  t.equal(bench.network.attempts.length, 3)
+  await bench.assertQuiet(t)
+})
+
 t.test('when the first connection goes, another one takes its place', async (t) => {
   for (const end of ['GOAWAY', 'loss'] as const) {
     const [bench, first] = await Bench.ready(2, 1)
