@@ -65,6 +65,18 @@ export interface BalancerBuilder<Config = any> {
   /** As in service configs: `pick_first`. */
   readonly name: string
   build(cc: BalancerClientConn, options: BalancerOptions): Balancer<Config>
-  /** Reads the policy's config. Throws ConfigError. A policy without this takes any, and sees none. */
-  parseConfig?(fields: ConfigFields): Config
+  /**
+   * Reads the policy's config; `parseChild` those of the policies below it. Throws ConfigError. A
+   * policy without this takes any, and sees none.
+   */
+  parseConfig?(fields: ConfigFields, parseChild: ChildParser): Config
 }
+
+/** A policy and its config, read. */
+export interface LbConfig {
+  readonly builder: BalancerBuilder
+  readonly config: unknown
+}
+
+/** Reads field `name`, a list of policies such as `[{ "round_robin": {} }]`. Throws ConfigError. */
+export type ChildParser = (fields: ConfigFields, name: string) => LbConfig

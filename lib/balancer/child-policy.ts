@@ -25,7 +25,8 @@ export class ChildPolicy<Config = unknown> implements BalancerClientConn {
   private readonly parent: BalancerClientConn
   private readonly onUpdate: (child: ChildPolicy<Config>) => void
   private readonly policy: Balancer<Config>
-  private readonly subConns = new Set<SubConn>()
+  /** A list, as there is one for each endpoint, mostly of one. */
+  private subConns: SubConn[] = []
   private closed = false
 
   /** `onUpdate` is called with each new state, also while the policy is being called. */
@@ -62,8 +63,7 @@ export class ChildPolicy<Config = unknown> implements BalancerClientConn {
     try {
       this.policy.close()
     } finally {
-      for (const subConn of this.subConns) subConn.shutdown()
-      this.subConns.clear()
+      for (const subConn of this.subConns.splice(0)) subConn.shutdown()
     }
   }
 
@@ -76,12 +76,14 @@ export class ChildPolicy<Config = unknown> implements BalancerClientConn {
   public newSubConn(addresses: readonly Address[], listener?: SubConnListener): SubConn {
     if (this.closed) throw new Error(`sub_conn_closed: got ${this.name} after its close`)
     const subConn = this.parent.newSubConn(addresses, (change) => {
-      if (change.state === ConnectivityState.Shutdown) this.subConns.delete(subConn)
+      if (change.state === ConnectivityState.Shutdown) this.forget(subConn)
       if (this.closed) return
       if (listener === undefined) this.policy.handleSubConnStateChange(subConn, change)
       else listener(change)
     })
-    this.subConns.add(subConn)
+    // A list that grows by push has room for seventeen.
+    if (this.subConns.length === 0) this.subConns = [subConn]
+    else this.subConns.push(subConn)
     return subConn
   }
 
@@ -98,5 +100,10 @@ export class ChildPolicy<Config = unknown> implements BalancerClientConn {
 
   public resolveNow(): void {
     if (!this.closed) this.parent.resolveNow()
+  }
+
+  private forget(subConn: SubConn): void {
+    const at = this.subConns.indexOf(subConn)
+    if (at >= 0) this.subConns.splice(at, 1)
   }
 }

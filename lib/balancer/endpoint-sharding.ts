@@ -37,6 +37,12 @@ export class EndpointSharding {
   private readonly onStates: (endpoints: readonly EndpointState[]) => void
   private shards = new Map<string, Shard>()
   private isUpdating = false
+  /** Made once, not for each endpoint. */
+  private readonly onUpdate = (child: ChildPolicy): void => {
+    const isIdle = child.latest.state === ConnectivityState.Idle
+    if (isIdle && this.options.staysIdle !== true) child.exitIdle()
+    this.report()
+  }
   private closed = false
 
   /** `onStates` gets all endpoints, in the resolver's order, whenever one of them changes. */
@@ -96,12 +102,7 @@ export class EndpointSharding {
 
   private newShard(endpoint: Endpoint): Shard {
     const { child = pickFirst } = this.options
-    return new Shard(endpoint, this.cc, child, this.options, (shard) => this.updated(shard))
-  }
-
-  private updated({ latest, child }: Shard): void {
-    if (latest.state === ConnectivityState.Idle && this.options.staysIdle !== true) child.exitIdle()
-    this.report()
+    return new Shard(endpoint, this.cc, child, this.options, this.onUpdate)
   }
 
   private report(): void {
@@ -118,10 +119,10 @@ class Shard implements EndpointState {
     cc: BalancerClientConn,
     builder: BalancerBuilder,
     options: BalancerOptions,
-    onUpdate: (shard: Shard) => void,
+    onUpdate: (child: ChildPolicy) => void,
   ) {
     this.endpoint = endpoint
-    this.child = new ChildPolicy(cc, builder, options, () => onUpdate(this))
+    this.child = new ChildPolicy(cc, builder, options, onUpdate)
   }
 
   public get latest(): BalancerState {

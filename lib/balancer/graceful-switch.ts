@@ -2,10 +2,10 @@
 // better to offer than the old one. Source: gRFC A52's graceful switch, grpc-go gracefulswitch.
 import type { Status } from '../base/status.ts'
 import type { ResolverState } from '../naming/index.ts'
-import type { BalancerClientConn, BalancerOptions } from './balancer.ts'
+import type { BalancerClientConn, BalancerOptions, LbConfig } from './balancer.ts'
 import { ChildPolicy } from './child-policy.ts'
 import { ConnectivityState } from './connectivity.ts'
-import type { LbConfig } from './lb-config.ts'
+import { failingPicker } from './picker.ts'
 
 /** A policy that may become another one. */
 export class GracefulSwitch {
@@ -31,10 +31,14 @@ export class GracefulSwitch {
     return this.pending ?? this.current
   }
 
-  /** Without a policy, that of `fallback` hears of it. */
-  public resolverError(status: Status, fallback: LbConfig): void {
-    if (this.newest === undefined) this.switchTo(fallback.builder)
-    this.newest!.resolverError(status)
+  /** Without a policy, that of `fallback` hears of it, or calls fail. */
+  public resolverError(status: Status, fallback?: LbConfig): void {
+    if (this.newest === undefined && fallback !== undefined) this.switchTo(fallback.builder)
+    if (this.newest !== undefined) this.newest.resolverError(status)
+    else {
+      const state = ConnectivityState.TransientFailure
+      this.cc.updateBalancerState({ state, picker: failingPicker(status) })
+    }
   }
 
   public exitIdle(): void {

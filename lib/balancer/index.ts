@@ -5,6 +5,8 @@ export type {
   BalancerClientConn,
   BalancerOptions,
   BalancerState,
+  ChildParser,
+  LbConfig,
 } from './balancer.ts'
 export { ChildPolicy } from './child-policy.ts'
 export { ConnectivityState } from './connectivity.ts'
@@ -15,20 +17,37 @@ export {
 } from './endpoint-sharding.ts'
 export { endpointWeight, WEIGHT_ATTRIBUTE } from './endpoint-weight.ts'
 export { GracefulSwitch } from './graceful-switch.ts'
-export { defaultLbConfig, type LbConfig, parseLbConfig } from './lb-config.ts'
+export { PATH_ATTRIBUTE } from './hierarchical-path.ts'
+export { lazy } from './lazy.ts'
+export { defaultLbConfig, parseLbConfig } from './lb-config.ts'
+export { type LeastRequestConfig, leastRequest } from './least-request.ts'
 export type { LoadReport } from './load-report.ts'
+export { outlierDetection } from './outlier-detection.ts'
+export type {
+  EjectionRule,
+  FailurePercentageEjection,
+  OutlierDetectionConfig,
+  SuccessRateEjection,
+} from './outlier-detection-config.ts'
 export { type PickFirstConfig, pickFirst } from './pick-first.ts'
 export {
+  changeReady,
   failingPicker,
   fixedPicker,
   type Picker,
   type PickInfo,
   type PickOutcome,
   type PickResult,
+  type ReadyResult,
   WAITING_PICKER,
+  withOnDone,
 } from './picker.ts'
+export { type PriorityChildConfig, type PriorityConfig, priority } from './priority.ts'
+export { type RandomSubsettingConfig, randomSubsetting } from './random-subsetting.ts'
 export { getBalancer, registerBalancer } from './registry.ts'
+export { HASH_KEY_ATTRIBUTE, type RingHashConfig, ringHash } from './ring-hash.ts'
 export { roundRobin } from './round-robin.ts'
+export { SpreadingPolicy } from './spreading-policy.ts'
 export type { SubConn, SubConnListener, SubConnState } from './sub-conn.ts'
 export {
   type AddressLease,
@@ -40,3 +59,9 @@ export {
 export { balancerFromV1 } from './v1/balancer-wrapper.ts'
 export { PickFirstV1 } from './v1/pick-first.ts'
 export { RoundRobinV1 } from './v1/round-robin.ts'
+export { type WeightedRoundRobinConfig, weightedRoundRobin } from './weighted-round-robin.ts'
+export {
+  type WeightedTargetChild,
+  type WeightedTargetConfig,
+  weightedTarget,
+} from './weighted-target.ts'

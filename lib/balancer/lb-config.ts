@@ -1,14 +1,8 @@
 // Which policy a service config asks for: the first of a list that is known here.
 // Source: gRFC A24 (loadBalancingConfig).
 import { ConfigError, ConfigFields, wrong } from '../base/config-fields.ts'
-import type { BalancerBuilder } from './balancer.ts'
+import type { BalancerBuilder, ChildParser, LbConfig } from './balancer.ts'
 import { getBalancer } from './registry.ts'
-
-/** A policy and its config, read. */
-export interface LbConfig {
-  readonly builder: BalancerBuilder
-  readonly config: unknown
-}
 
 /**
  * Reads a `loadBalancingConfig`, such as `[{ "round_robin": {} }]`. Throws ConfigError when no policy
@@ -31,7 +25,7 @@ export function parseLbConfig(json: unknown, path: string): LbConfig {
 
 /** A policy with a config of its own, or with none. */
 export function lbConfigOf(builder: BalancerBuilder, fields: ConfigFields): LbConfig {
-  return { builder, config: builder.parseConfig?.(fields) }
+  return { builder, config: builder.parseConfig?.(fields, parseChild) }
 }
 
 /** A policy with its defaults. */
@@ -42,3 +36,6 @@ export function defaultLbConfig(builder: BalancerBuilder): LbConfig {
 function noFields(path: string, name: string): ConfigFields {
   return new ConfigFields({}, `${path}.${name}`)
 }
+
+const parseChild: ChildParser = (fields, name) =>
+  parseLbConfig(fields.value(name), fields.pathOf(name))

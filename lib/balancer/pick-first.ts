@@ -55,8 +55,8 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
   private readonly cc: BalancerClientConn
   private readonly options: BalancerOptions
   private readonly list: AddressList = new AddressList()
-  /** By the text of their address. */
-  private readonly entries = new Map<string, Entry>()
+  /** One for each text of an address. A list: below other policies it is a list of one as a rule. */
+  private entries: Entry[] = []
   private state: ConnectivityState = Connecting
   private isFirstPass = false
   /** Failures since the last picker, after the first pass. */
@@ -102,7 +102,7 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
 
   public handleSubConnStateChange(subConn: SubConn, change: SubConnState): void {
     // One that was given up is not found: what becomes of it does not matter.
-    const known = [...this.entries.values()].find((entry) => entry.subConn === subConn)
+    const known = this.entries.find((entry) => entry.subConn === subConn)
     if (known !== undefined) this.changed(known, change)
   }
 
@@ -120,7 +120,7 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
   private startFirstPass(): void {
     this.isFirstPass = true
     this.failures = 0
-    for (const entry of this.entries.values()) entry.failedInFirstPass = false
+    for (const entry of this.entries) entry.failedInFirstPass = false
     this.list.reset()
     this.connectCurrent()
   }
@@ -129,7 +129,7 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
   private connectCurrent(): void {
     let lastError: Status | undefined
     for (let address = this.list.current; address !== undefined; address = this.list.current) {
-      const entry = this.entries.get(address.address) ?? this.newEntry(address)
+      const entry = this.entryOf(address) ?? this.newEntry(address)
       if (entry.state !== TransientFailure) {
         if (entry.state === Idle) entry.subConn.connect()
         this.scheduleNext()
@@ -154,8 +154,8 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
 
   /** Once every address has failed: calls fail, and each SubConn goes on by itself. */
   private endFirstPass(lastError: Status | undefined): void {
-    if (this.list.hasNext || this.entries.size < this.list.length) return
-    const entries = [...this.entries.values()]
+    const { entries } = this
+    if (this.list.hasNext || entries.length < this.list.length) return
     if (!entries.every(({ failedInFirstPass }) => failedInFirstPass)) return
     this.isFirstPass = false
     this.fail(lastError)
@@ -165,6 +165,10 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
 
   // ── SubConns
 
+  private entryOf({ address }: Address): Entry | undefined {
+    return this.entries.find((entry) => entry.address.address === address)
+  }
+
   private newEntry(address: Address): Entry {
     const entry: Entry = {
       address,
@@ -173,14 +177,16 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
       lastError: undefined,
       failedInFirstPass: false,
     }
-    this.entries.set(address.address, entry)
+    // A list that grows by push has room for seventeen.
+    if (this.entries.length === 0) this.entries = [entry]
+    else this.entries.push(entry)
     return entry
   }
 
   private changed(entry: Entry, change: SubConnState): void {
     const previous = entry.state
     entry.state = change.state
-    if (change.state === Shutdown) this.entries.delete(entry.address.address)
+    if (change.state === Shutdown) this.entries = this.entries.filter((other) => other !== entry)
     else if (change.state === Ready) this.select(entry)
     else if (previous === Ready || (previous === Connecting && change.state === Idle))
       this.lost(entry)
@@ -208,15 +214,14 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
     if (state === Idle) entry.subConn.connect()
     if (state !== TransientFailure) return
     entry.lastError = error
-    this.failures = (this.failures + 1) % this.entries.size
+    this.failures = (this.failures + 1) % this.entries.length
     if (this.failures > 0) return
     this.fail(error)
     this.cc.resolveNow()
   }
 
   private selected(): Entry | undefined {
-    for (const entry of this.entries.values()) if (entry.state === Ready) return entry
-    return undefined
+    return this.entries.find(({ state }) => state === Ready)
   }
 
   private select(entry: Entry): void {
@@ -257,12 +262,13 @@ class PickFirst implements Balancer<PickFirstConfig | undefined> {
   /** Shuts down what has none of these addresses. */
   private keepOnly(addresses: readonly Address[]): void {
     const kept = new Map(addresses.map((address) => [address.address, address]))
-    for (const [key, { address, subConn }] of this.entries) {
-      const listed = kept.get(key)
-      if (listed !== undefined && sameAddress(listed, address)) continue
-      this.entries.delete(key)
-      subConn.shutdown()
+    const isKept = ({ address }: Entry): boolean => {
+      const listed = kept.get(address.address)
+      return listed !== undefined && sameAddress(listed, address)
     }
+    const gone = this.entries.filter((entry) => !isKept(entry))
+    this.entries = this.entries.filter(isKept)
+    for (const { subConn } of gone) subConn.shutdown()
   }
 
   private shutDownAll(): void {

@@ -66,3 +66,37 @@ export function failingPicker(status: Status): Picker {
 export function fixedPicker(result: PickResult): Picker {
   return { pick: () => result }
 }
+
+/** An answer with a connection. */
+export type ReadyResult = Extract<PickResult, { kind: 'ready' }>
+
+/** What `change` makes of a connection, now or later; any other answer as it is. */
+export function changeReady(
+  result: PickResult,
+  change: (ready: ReadyResult) => PickResult,
+): PickResult {
+  if (result.kind === 'ready') return change(result)
+  if (result.kind !== 'later') return result
+  return {
+    kind: 'later',
+    answer: async (signal) => changeReady(await result.answer(signal), change),
+  }
+}
+
+/** The same connection, and `onDone` hears of the call's end after whoever heard of it so far. */
+export function withOnDone(
+  result: ReadyResult,
+  onDone: (outcome: PickOutcome) => void,
+  subConn: SubConn = result.subConn,
+): ReadyResult {
+  const { onDone: inner } = result
+  if (inner === undefined) return { kind: 'ready', subConn, onDone }
+  return {
+    kind: 'ready',
+    subConn,
+    onDone(outcome) {
+      inner(outcome)
+      onDone(outcome)
+    },
+  }
+}

@@ -1,10 +1,8 @@
 // `round_robin`: calls take the endpoints that are READY in turn. Source: gRFC A61, grpc-go roundrobin.
-import type { Status } from '../base/status.ts'
-import type { ResolverState } from '../naming/index.ts'
-import { aggregate } from './aggregate.ts'
-import type { Balancer, BalancerBuilder, BalancerClientConn, BalancerOptions } from './balancer.ts'
-import { EndpointSharding, type EndpointState } from './endpoint-sharding.ts'
+import type { BalancerBuilder } from './balancer.ts'
+import type { EndpointState } from './endpoint-sharding.ts'
 import type { Picker, PickInfo, PickResult } from './picker.ts'
+import { SpreadingPolicy } from './spreading-policy.ts'
 
 /** Policy `round_robin`. */
 export const roundRobin: BalancerBuilder<undefined> = {
@@ -12,43 +10,16 @@ export const roundRobin: BalancerBuilder<undefined> = {
   build: (cc, options) => new RoundRobin(cc, options),
 }
 
-class RoundRobin implements Balancer<undefined> {
-  private readonly sharding: EndpointSharding
-
-  public constructor(cc: BalancerClientConn, options: BalancerOptions) {
-    const { random } = options
-    this.sharding = new EndpointSharding(cc, options, (endpoints) => {
-      // From a start of chance: many clients must not all begin with the same backend.
-      const makePicker = (ready: readonly EndpointState[]): Picker =>
-        new RoundRobinPicker(
-          ready.map(({ latest }) => latest.picker),
-          Math.floor(random() * ready.length),
-        )
-      cc.updateBalancerState(aggregate(endpoints, makePicker))
-    })
-  }
-
-  public handleResolvedAddrs(resolved: ResolverState): boolean {
-    return this.sharding.handleResolvedAddrs(resolved, undefined)
-  }
-
-  public resolverError(status: Status): void {
-    this.sharding.resolverError(status)
-  }
-
-  public handleSubConnStateChange(): void {}
-
-  public exitIdle(): void {
-    this.sharding.exitIdle()
-  }
-
-  public close(): void {
-    this.sharding.close()
+class RoundRobin extends SpreadingPolicy<undefined> {
+  /** From a start of chance: many clients must not all begin with the same backend. */
+  protected override makePicker(ready: readonly EndpointState[]): Picker {
+    const pickers = ready.map(({ latest }) => latest.picker)
+    return new RoundRobinPicker(pickers, Math.floor(this.options.random() * ready.length))
   }
 }
 
 /** Asks pickers in turn, the next one for each call. */
-export class RoundRobinPicker implements Picker {
+class RoundRobinPicker implements Picker {
   private readonly pickers: readonly Picker[]
   private next: number
 

@@ -6,6 +6,9 @@ export class ConfigError extends Error {
   public override readonly name: string = 'ConfigError'
 }
 
+/** The largest of protobuf's uint32. */
+export const MAX_UINT32: number = 2 ** 32 - 1
+
 type Json = Readonly<Record<string, unknown>>
 
 const DURATION = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/
@@ -38,6 +41,12 @@ export class ConfigFields {
   public value(name: string): unknown {
     const value = Object.hasOwn(this.json, name) ? this.json[name] : undefined
     return value === null ? undefined : value
+  }
+
+  /** Throws when the field is absent. */
+  public required(name: string): this {
+    if (this.has(name)) return this
+    throw new ConfigError(`${this.pathOf(name)}: got nothing, want the field, which is required`)
   }
 
   public string(name: string): string | undefined {
@@ -85,6 +94,15 @@ export class ConfigFields {
   public object(name: string): ConfigFields | undefined {
     const value = this.value(name)
     return value === undefined ? undefined : new ConfigFields(value, this.pathOf(name))
+  }
+
+  /** An object whose fields have names of the writer's choice, each of them an object read by `read`. */
+  public map<T>(name: string, read: (fields: ConfigFields) => T): Map<string, T> | undefined {
+    const fields = this.object(name)
+    return (
+      fields &&
+      new Map(fields.names.map((key) => [key, read(fields.required(key).object(key)!)] as const))
+    )
   }
 
   /** A list, each element read by `read`, which is told where the element is. */

@@ -1,67 +1,20 @@
 // round_robin, and the endpoint sharding that it stands on.
 import t from 'tap'
-import { type Balancer, ConnectivityState, roundRobin } from '../../lib/balancer/index.ts'
+import { ConnectivityState, roundRobin } from '../../lib/balancer/index.ts'
 import { Code, type Status } from '../../lib/base/status.ts'
-import type { Endpoint } from '../../lib/naming/index.ts'
-import { FakeClock } from '../../lib/testing/index.ts'
-import { RecordingBalancerConn, type RecordingSubConn } from '../support/recording-balancer-conn.ts'
+import { PolicyBench } from '../support/policy-bench.ts'
 
-const { Idle, Connecting, Ready, TransientFailure } = ConnectivityState
+const { Idle } = ConnectivityState
 const NO_NAME: Status = { code: Code.Unavailable, message: 'no such host' }
 
-class Bench {
-  public readonly cc = new RecordingBalancerConn()
-  public readonly clock = new FakeClock()
-  public readonly policy: Balancer<undefined>
-
-  public constructor(random: () => number = () => 0) {
-    this.policy = roundRobin.build(this.cc, { clock: this.clock, random })
-    this.cc.policy = this.policy
-  }
-
-  /** Each endpoint by its addresses, joined by commas. */
-  public resolve(...endpoints: string[]): boolean {
-    const parsed: Endpoint[] = endpoints.map((text) => ({
-      addresses: text.split(',').map((address) => ({ address })),
-    }))
-    return this.policy.handleResolvedAddrs({ endpoints: parsed }, undefined)
-  }
-
-  public at(address: string): RecordingSubConn {
-    return this.cc.subConns.filter(({ addresses }) => addresses[0] === address).at(-1)!
-  }
-
-  public ready(...addresses: string[]): void {
-    for (const address of addresses) {
-      const subConn = this.at(address)
-      subConn.move(Connecting)
-      subConn.move(Ready)
-      subConn.healthListener?.({ state: Ready })
-    }
-  }
-
-  public fail(...addresses: string[]): void {
-    for (const address of addresses) {
-      const error = { code: Code.Unavailable, message: `${address}: refused` }
-      this.at(address).move(Connecting)
-      this.at(address).move(TransientFailure, error)
-    }
-  }
-
-  /** The addresses that `count` calls take. */
-  public picks(count: number): string[] {
-    return Array.from({ length: count }, () => {
-      const result = this.cc.pick()
-      if (result?.kind !== 'ready') return result?.kind ?? 'none'
-      return (result.subConn as RecordingSubConn).addresses[0]!
-    })
-  }
+function newBench(random?: () => number): PolicyBench<undefined> {
+  return new PolicyBench(roundRobin, undefined, random)
 }
 
 t.test(
   'every endpoint is connected at once, and calls take those that are READY in turn',
   async (t) => {
-    const bench = new Bench()
+    const bench = newBench()
     t.equal(bench.resolve('a:1', 'b:1', 'c:1'), true)
     t.strictSame(
       bench.cc.takeLog().filter((line) => line.startsWith('connect')),
@@ -77,14 +30,14 @@ t.test(
 )
 
 t.test('the first of a turn is by chance', async (t) => {
-  const bench = new Bench(() => 0.5)
+  const bench = newBench(() => 0.5)
   bench.resolve('a:1', 'b:1', 'c:1')
   bench.ready('a:1', 'b:1', 'c:1')
   t.strictSame(bench.picks(3), ['b:1', 'c:1', 'a:1'])
 })
 
 t.test('an endpoint of several addresses is one backend', async (t) => {
-  const bench = new Bench()
+  const bench = newBench()
   bench.resolve('a:1,a:2', 'b:1')
   bench.fail('a:1')
   bench.ready('a:2', 'b:1')
@@ -92,7 +45,7 @@ t.test('an endpoint of several addresses is one backend', async (t) => {
 })
 
 t.test('10,000 calls on 10 backends are 1,000 each', async (t) => {
-  const bench = new Bench(() => 0.7)
+  const bench = newBench(() => 0.7)
   const backends = Array.from({ length: 10 }, (_, i) => `b${i}:1`)
   bench.resolve(...backends)
   bench.ready(...backends)
@@ -102,7 +55,7 @@ t.test('10,000 calls on 10 backends are 1,000 each', async (t) => {
 })
 
 t.test('the state is the best of the endpoints', async (t) => {
-  const bench = new Bench()
+  const bench = newBench()
   bench.resolve('a:1', 'b:1')
   t.equal(bench.cc.latest?.state, 'CONNECTING')
   bench.fail('a:1')
@@ -117,7 +70,7 @@ t.test('the state is the best of the endpoints', async (t) => {
 })
 
 t.test('an endpoint that is IDLE connects again', async (t) => {
-  const bench = new Bench()
+  const bench = newBench()
   bench.resolve('a:1')
   bench.ready('a:1')
   bench.cc.takeLog()
@@ -126,7 +79,7 @@ t.test('an endpoint that is IDLE connects again', async (t) => {
 })
 
 t.test('endpoints that stay keep their connections, others go', async (t) => {
-  const bench = new Bench()
+  const bench = newBench()
   bench.resolve('a:1', 'b:1')
   bench.ready('a:1', 'b:1')
   bench.cc.takeLog()
@@ -138,7 +91,7 @@ t.test('endpoints that stay keep their connections, others go', async (t) => {
 })
 
 t.test('without endpoints calls fail, and the state is refused', async (t) => {
-  const bench = new Bench()
+  const bench = newBench()
   t.equal(bench.resolve(), false)
   t.match(bench.cc.pick(), { kind: 'fail', status: { message: /no addresses/ } })
   bench.policy.resolverError(NO_NAME)
@@ -150,7 +103,7 @@ t.test('without endpoints calls fail, and the state is refused', async (t) => {
 })
 
 t.test('close ends every SubConn', async (t) => {
-  const bench = new Bench()
+  const bench = newBench()
   bench.resolve('a:1', 'b:1')
   bench.ready('a:1')
   bench.cc.takeLog()

@@ -56,6 +56,19 @@ t.test('durations are as protobuf’s JSON has them', async (t) => {
   }
 })
 
+t.test('a map has keys of the writer’s choice', async (t) => {
+  const json = { m: { a: { n: 1 }, b: { n: 2 } } }
+  const read = (each: ConfigFields): number | undefined => each.number('n', 0, 9)
+  t.strictSame(
+    fields(json).required('m').map('m', read),
+    new Map([
+      ['a', 1],
+      ['b', 2],
+    ]),
+  )
+  t.equal(fields({}).map('m', read), undefined)
+})
+
 t.test('what does not fit is told with its path, what came and what was expected', async (t) => {
   const rows: [() => unknown, string][] = [
     [() => fields([]), 'lb: got [], want an object'],
@@ -73,6 +86,8 @@ t.test('what does not fit is told with its path, what came and what was expected
           ?.string('p'),
       'lb.o.p: got 1, want a string',
     ],
+    [() => fields({ m: { k: 1 } }).map('m', () => 0), 'lb.m.k: got 1, want an object'],
+    [() => fields({}).required('r'), 'lb.r: got nothing, want the field, which is required'],
     [() => fields({ l: {} }).list('l', () => 0), 'lb.l: got {}, want a list'],
     [() => new ConfigFields(1, ''), 'config: got 1, want an object'],
     [() => fields('y'.repeat(99)), `lb: got "${'y'.repeat(59)}…, want an object`],

@@ -4,13 +4,16 @@ import {
   ConnectivityState,
   failingPicker,
   fixedPicker,
+  parseLbConfig,
   type SubConn,
   WAITING_PICKER,
 } from '../../lib/balancer/index.ts'
 import { Code } from '../../lib/base/status.ts'
+import { FakeClock } from '../../lib/testing/index.ts'
 import { ChannelBench } from '../support/channel-bench.ts'
 import { FakeCall } from '../support/fake-call.ts'
 import { settle } from '../support/fake-network.ts'
+import { RecordingBalancerConn } from '../support/recording-balancer-conn.ts'
 
 const DOWN = { code: Code.Unavailable, message: 'down' }
 
@@ -191,4 +194,36 @@ t.test('a policy that cannot be built fails its calls', async (t) => {
   bench.conn.pick(call)
   t.strictSame(call.log, ['INTERNAL: policy_threw: scripted: Error: a bug, dropped'])
   bench.conn.close()
+})
+
+t.test('every policy has these methods, and is found by its name', async (t) => {
+  const children = [{ round_robin: {} }]
+  const rows: [name: string, config: object][] = [
+    ['pick_first', {}],
+    ['round_robin', {}],
+    ['weighted_round_robin', {}],
+    ['least_request_experimental', {}],
+    ['ring_hash_experimental', {}],
+    ['random_subsetting_experimental', { subsetSize: 1, childPolicy: children }],
+    ['outlier_detection_experimental', { childPolicy: children }],
+    ['weighted_target_experimental', { targets: { x: { weight: 1, childPolicy: children } } }],
+    ['priority_experimental', { children: { x: { config: children } }, priorities: ['x'] }],
+  ]
+  for (const [name, json] of rows) {
+    const cc = new RecordingBalancerConn()
+    const { builder, config } = parseLbConfig([{ [name]: json }], 'lb')
+    const clock = new FakeClock()
+    const policy = builder.build(cc, { clock, random: () => 0 })
+    const endpoint = { addresses: [{ address: 'a:1' }], attributes: { path: ['x'] } }
+    t.equal(policy.handleResolvedAddrs({ endpoints: [endpoint] }, config), true, name)
+    policy.exitIdle()
+    cc.pick()
+    const [subConn] = cc.subConns
+    t.strictSame(subConn?.addresses, ['a:1'], `${name} connects`)
+    policy.handleSubConnStateChange(subConn!, { state: ConnectivityState.Connecting })
+    policy.resolverError(DOWN)
+    t.equal(cc.latest?.state, 'CONNECTING', `${name} has not lost hope`)
+    policy.close()
+    t.equal(clock.pending, 0, `${name} leaves no timer`)
+  }
 })

@@ -159,3 +159,16 @@ t.test('the addresses of endpoints are in order, each once', async (t) => {
     ['a:1', 'b:1', 'c:1'],
   )
 })
+
+t.test('many addresses are gone through once, not each with each', async (t) => {
+  let reads = 0
+  const count = 2000
+  const addresses = Array.from({ length: count }, (_, i) => ({
+    get address(): string {
+      reads++
+      return `10.0.0.1:${i}`
+    },
+  }))
+  t.equal(addressesOf([{ addresses }, { addresses }]).length, count)
+  t.ok(reads < 20 * count, `${reads} looks`)
+})

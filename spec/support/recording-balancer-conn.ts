@@ -98,11 +98,11 @@ export class RecordingBalancerConn implements BalancerClientConn {
   }
 
   /** What the newest picker says to a call. */
-  public pick(): PickResult | undefined {
+  public pick(headers: Readonly<Record<string, string>> = {}): PickResult | undefined {
     return this.latest?.picker.pick({
       path: '/spec.Service/Method',
       waitForReady: false,
-      header: () => undefined,
+      header: (name) => headers[name],
     })
   }
 
