@@ -8,12 +8,15 @@ export type {
   Interceptor,
   InterceptorNext,
 } from './call/interceptor.ts'
+export type { AddrConnLoad } from './channel/addr-conn.ts'
 export {
+  type ChannelLoad,
   type ChannelOptions,
   ClientConn,
   type DialOptions,
   dial,
 } from './channel/client-conn.ts'
+export type { HealthCheckOptions } from './channel/connector.ts'
 export type {
   ConfigCode,
   HedgingPolicy,
@@ -53,6 +56,7 @@ export {
   gzipCompressor,
   zstdCompressor,
 } from './protocol/compression.ts'
+export type { ServingStatus } from './protocol/health-check.ts'
 export { loadReportOf } from './protocol/load-report.ts'
 export { Metadata, type MetadataInit, type MetadataValue } from './protocol/metadata.ts'
 export {
@@ -68,6 +72,7 @@ export {
   serverStream,
   unary,
 } from './protocol/method.ts'
+export { type LoadReportRequest, OpenRca } from './protocol/open-rca.ts'
 export { RpcError, type RpcErrorOptions } from './protocol/rpc-error.ts'
 export type {
   BadRequest,
@@ -91,7 +96,6 @@ export {
   Health,
   type HealthService,
   loadHealthService,
-  type ServingStatus,
 } from './services/health.ts'
 export {
   CallMetricsRecorder,
@@ -102,8 +106,6 @@ export {
   addOpenRca,
   callMetrics,
   callMetricsInterceptor,
-  type LoadReportRequest,
-  OpenRca,
   type OpenRcaOptions,
   type WatchLoadReportsOptions,
   watchLoadReports,

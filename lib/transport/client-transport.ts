@@ -21,6 +21,8 @@ import type { StreamHandler } from './stream/stream-handler.ts'
 
 /** Where a client takes a new connection instead of running out of identifiers (grpc-go: 75 %). */
 const DRAIN_FROM_STREAM_ID = Math.floor(MAX_STREAM_ID * 0.75)
+/** A stream with more than this queued may have nothing left to send it from once more. */
+const MAX_RELEASED_BYTES = 64 * 1024
 const DIGIT_ONE = 0x31
 const EXTRA_SETTINGS: SettingEntries = [[Setting.ENABLE_PUSH, 0]]
 
@@ -87,6 +89,17 @@ export class ClientTransport {
     return this.role.quota.waitingCount
   }
 
+  /** How many streams can be opened before one waits; below 0 as many wait. */
+  public get streamHeadroom(): number {
+    const { limit, open, waitingCount } = this.role.quota
+    return limit - open - waitingCount
+  }
+
+  /** When octets came last, on the scale of the clock. */
+  public get lastReadMs(): number {
+    return this.connection.lastReadMs
+  }
+
   /** The peer's settings as they hold now. */
   public get settings(): Readonly<PeerSettings> {
     return this.connection.settings
@@ -126,6 +139,18 @@ export class ClientTransport {
     stream.headers(fields, endStream, extraFields)
     connection.streamOpened()
     return stream
+  }
+
+  /**
+   * Ends up to `count` of the streams that wait for the peer's limit, the oldest first, as not
+   * processed: their owners have a better place for them. Those with over 64 KiB to send stay.
+   */
+  public releaseWaiting(count: number): void {
+    const { peer, streams } = this.connection
+    const cause = new TransportClosed(peer.address, 'the stream may be opened sooner elsewhere')
+    for (const stream of this.role.quota.takeOldest(count, MAX_RELEASED_BYTES)) {
+      streams.goneAway(stream, cause)
+    }
   }
 
   /** What the connection holds now: for diagnostics. */

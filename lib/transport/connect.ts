@@ -1,12 +1,17 @@
 // connect: from an address to a client transport that is ready, under one deadline.
-import { systemClock } from '../base/clock.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
 import {
   ClientTransport,
   type ClientTransportListener,
   type ClientTransportOptions,
 } from './client-transport.ts'
-import { parseTransportAddress, type TransportAddress } from './io/address.ts'
-import { type ConnectSocketOptions, connectSocket } from './io/connect.ts'
+import {
+  formatTransportAddress,
+  parseTransportAddress,
+  type TransportAddress,
+} from './io/address.ts'
+import { type ConnectedSocket, type ConnectSocketOptions, connectSocket } from './io/connect.ts'
+import { type HttpProxy, openTunnel } from './io/proxy.ts'
 import type { ClientTlsOptions } from './io/tls.ts'
 import { type TraceSink, traceWire } from './io/trace.ts'
 import type { Peer } from './io/wire.ts'
@@ -15,12 +20,14 @@ import type { Peer } from './io/wire.ts'
 export interface ConnectOptions extends ClientTransportOptions {
   /** TLS with ALPN "h2"; HTTP/2 with prior knowledge on plain text without it. */
   readonly tls?: ClientTlsOptions
-  /** For TCP, TLS and the peer's SETTINGS together. Default 20 s. */
+  /** For DNS, the proxy, TCP, TLS and the peer's SETTINGS together. Default 20 s. */
   readonly connectTimeoutMs?: number
   readonly signal?: AbortSignal
   readonly localAddress?: string
   /** An open stream to the address, such as a proxy's tunnel, instead of dialling. */
   readonly socket?: ConnectSocketOptions['socket']
+  /** Goes there by CONNECT; the proxy looks up the host. Not for Unix sockets. See {@link parseProxy}. */
+  readonly proxy?: HttpProxy
   /** Looks at all octets; `() => traceFrames(console.log)` prints each frame. */
   readonly trace?: (peer: Peer) => TraceSink
 }
@@ -38,16 +45,7 @@ export async function connect(
   const address = typeof target === 'string' ? parseTransportAddress(target) : target
   const { clock = systemClock, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options
   const startMs = clock.nowMs()
-  const { wire, peer } = await connectSocket(address, {
-    clock,
-    timeoutMs: connectTimeoutMs,
-    ...defined({
-      tls: options.tls,
-      signal: options.signal,
-      localAddress: options.localAddress,
-      socket: options.socket,
-    }),
-  })
+  const { wire, peer } = await openWire(address, options, clock, connectTimeoutMs)
   const leftMs = Math.max(0, startMs + connectTimeoutMs - clock.nowMs())
   return new Promise((resolve, reject) => {
     let settled = false
@@ -78,6 +76,26 @@ export async function connect(
     wire.start(traced?.tap(events) ?? events)
     if (options.signal?.aborted) onAbort()
   })
+}
+
+/** The socket to the address, through the proxy if there is one, within `timeoutMs`. */
+async function openWire(
+  address: TransportAddress,
+  options: ConnectOptions,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<ConnectedSocket> {
+  const { tls, signal, localAddress, proxy } = options
+  const common = { clock, ...defined({ tls, signal, localAddress }) }
+  if (proxy === undefined || options.socket !== undefined || 'path' in address) {
+    return connectSocket(address, { ...common, timeoutMs, ...defined({ socket: options.socket }) })
+  }
+  const startMs = clock.nowMs()
+  const socket = await openTunnel(proxy, address, { ...common, timeoutMs })
+  const leftMs = Math.max(0, startMs + timeoutMs - clock.nowMs())
+  const { wire, peer } = await connectSocket(address, { ...common, timeoutMs: leftMs, socket })
+  // The socket only knows the proxy.
+  return { wire, peer: { ...peer, address: formatTransportAddress(address) } }
 }
 
 /** What of an object is there: optional properties of exact types take no undefined. */

@@ -32,6 +32,8 @@ export {
   type TransportAddress,
 } from './io/address.ts'
 export { type ListenDescriptor, ListenError, type Listener } from './io/listen.ts'
+export { type HttpProxy, ProxyError, parseProxy } from './io/proxy.ts'
+export { type Environment, type ProxyChoice, proxyFromEnvironment } from './io/proxy-rules.ts'
 export {
   AlpnError,
   type ClientTlsOptions,

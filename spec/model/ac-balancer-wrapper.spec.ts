@@ -24,7 +24,12 @@ class Bench {
     const addrConn = new AddrConn(
       addresses.map((address) => ({ address })),
       connector,
-      { stateChanged: ({ state }) => this.log.push(state), resolveNow() {}, gone() {} },
+      {
+        stateChanged: ({ state }) => this.log.push(state),
+        resolveNow() {},
+        usable() {},
+        gone() {},
+      },
     )
     this.wrapper = new AcBalancerWrapper(addrConn, (callback) => callback())
     this.subConn = this.wrapper

@@ -32,6 +32,7 @@ class World {
           if (state === ConnectivityState.Idle) queueMicrotask(() => this.addrConn.connect())
         },
         resolveNow() {},
+        usable() {},
         gone() {},
       },
     )

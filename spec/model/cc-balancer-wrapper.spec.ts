@@ -47,6 +47,7 @@ class Bench {
           new AddrConn(addresses, connector, {
             stateChanged: onState,
             resolveNow: () => {},
+            usable: () => {},
             gone: (addrConn) => this.gone.push(addrConn),
           }),
         updateBalancerState: (state) => this.published.push(state),

@@ -436,3 +436,37 @@ t.test('an unknown policy or default scheme is refused at once', async (t) => {
     message: /^resolver_unknown: /,
   })
 })
+
+t.test('resetConnectBackoff has the next attempt made at once', async (t) => {
+  const bench = new Bench()
+  bench.conn.connect()
+  await bench.resolve('a:1')
+  bench.network.last.refuse()
+  await settle()
+  t.equal(bench.conn.getState(), 'TRANSIENT_FAILURE')
+  t.equal(bench.network.attempts.length, 1)
+  bench.conn.resetConnectBackoff()
+  await settle()
+  t.equal(bench.network.attempts.length, 2)
+  bench.network.last.accept()
+  await settle()
+  t.equal(bench.conn.getState(), 'READY')
+  bench.conn.close()
+})
+
+t.test('load tells of calls that wait and of connections', async (t) => {
+  const bench = new Bench()
+  bench.conn.callStarted()
+  bench.conn.pick(new FakeCall())
+  t.strictSame(bench.conn.load(), { waitingCalls: 1, subConns: [] })
+  await bench.resolve('a:1')
+  const [subConn] = bench.conn.load().subConns
+  t.match(subConn, { address: 'a:1', state: 'CONNECTING', connections: 0 })
+  bench.network.last.accept()
+  await settle()
+  t.match(bench.conn.load(), {
+    waitingCalls: 0,
+    subConns: [{ address: 'a:1', state: 'READY', connections: 1, waitingStreams: 0 }],
+  })
+  bench.conn.close()
+})

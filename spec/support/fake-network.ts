@@ -14,10 +14,18 @@ import type { ErrorCode } from '../../lib/transport/index.ts'
 export class FakeTransport implements ChannelTransport {
   public readonly peer: ChannelTransport['peer']
   public openStreams = 0
+  public waitingStreams = 0
+  /** The peer's MAX_CONCURRENT_STREAMS. */
+  public maxStreams = 100
+  public lastReadMs = 0
   public canOpen = true
   public closed = false
   /** What `close` was given; undefined for a graceful end or a loss. */
   public closeReason: string | undefined
+  /** How many streams `releaseWaiting` took. */
+  public released = 0
+  /** PINGs that wait for their answer. */
+  public readonly pings: { resolve(ms: number): void; reject(error: Error): void }[] = []
   private readonly listener: TransportListener
 
   public constructor(address: string, listener: TransportListener) {
@@ -25,9 +33,26 @@ export class FakeTransport implements ChannelTransport {
     this.listener = listener
   }
 
+  public get streamHeadroom(): number {
+    return this.maxStreams - this.openStreams - this.waitingStreams
+  }
+
   public openStream(): Stream {
-    this.openStreams += 1
+    if (this.streamHeadroom > 0) this.openStreams += 1
+    else {
+      this.waitingStreams += 1
+      this.listener.onQuota()
+    }
     return undefined as unknown as Stream
+  }
+
+  public releaseWaiting(count: number): void {
+    this.waitingStreams -= count
+    this.released += count
+  }
+
+  public ping(): Promise<number> {
+    return new Promise((resolve, reject) => this.pings.push({ resolve, reject }))
   }
 
   /** A stream of `openStream` is done. */
@@ -57,6 +82,7 @@ export class FakeTransport implements ChannelTransport {
     if (this.closed) return
     this.canOpen = false
     this.closed = true
+    for (const { reject } of this.pings.splice(0)) reject(cause ?? new Error('closed'))
     this.listener.onClosed(cause)
   }
 }

@@ -77,6 +77,7 @@ export class RpcBench {
           { fieldWhitespace: 'trim', ...options.channel?.connection, keepalive },
           listener.onGoAway.bind(listener),
           listener.onClosed.bind(listener),
+          listener.onQuota.bind(listener),
         )
       },
     }
@@ -171,6 +172,7 @@ export class RpcBench {
     options: ConnectionOptions,
     onDraining?: (info: { code: number; debugText: string }) => void,
     onClosed?: (cause: Error) => void,
+    onQuota?: () => void,
   ): Promise<ClientTransport> {
     const { clock } = this
     const pair = memoryPair(clock, this.options.pair)
@@ -186,6 +188,7 @@ export class RpcBench {
             ready = true
             resolve(transport)
           },
+          onQuota: () => onQuota?.(),
           onDraining: (info) => onDraining?.(info as never),
           onClosed: (cause) => (ready ? onClosed?.(cause) : reject(cause)),
         },

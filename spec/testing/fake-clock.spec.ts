@@ -91,6 +91,17 @@ t.test('a callback may advance the clock itself', (t) => {
   t.end()
 })
 
+t.test('after a jump all that is due runs late, in order, at one time', (t) => {
+  const clock = new FakeClock()
+  const log: string[] = []
+  for (const ms of [20, 10, 500]) clock.timer(ms, () => log.push(`${ms} at ${clock.nowMs()}`))
+  clock.jump(100)
+  t.strictSame(log, ['10 at 100', '20 at 100'])
+  t.equal(clock.nowMs(), 100)
+  t.equal(clock.pending, 1)
+  t.end()
+})
+
 t.test('any timers run sorted by time and order of arming', (t) => {
   fc.assert(
     fc.property(fc.array(fc.nat(50), { maxLength: 40 }), (delays) => {

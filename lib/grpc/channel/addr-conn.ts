@@ -1,5 +1,5 @@
-// One connection to one of a list of addresses, kept through its attempts and losses. Does not
-// choose when to connect: a policy does, through its SubConn. Source: grpc-go clientconn.go
+// One connection to one of a list of addresses, kept through its attempts and losses; or several to
+// the same one, as an option allows. Does not choose when to connect: a policy does, through its SubConn. Source: grpc-go clientconn.go
 // addrConn, grpc/doc/connection-backoff.md.
 //
 //   IDLE --connect--> CONNECTING --an address answers--> READY --GOAWAY, closed--> IDLE
@@ -14,6 +14,7 @@ import { Code, type Status } from '../../base/status.ts'
 import { type Address, sameAddress } from '../../naming/index.ts'
 import type { ChannelTransport } from './channel-transport.ts'
 import type { Connector } from './connector.ts'
+import { ExtraTransports, type ExtraTransportsHost } from './extra-transports.ts'
 import { TransportMonitor, type TransportOwner } from './transport-monitor.ts'
 
 /** What an AddrConn tells its channel. */
@@ -21,9 +22,32 @@ export interface AddrConnEvents {
   stateChanged(change: SubConnState): void
   /** The addresses may be out of date. */
   resolveNow(): void
+  /** Calls that were given no transport in READY may be given one now. */
+  usable(): void
   /** Torn down, and its last transport is closed. Told once per `tearDown` at most. */
   gone(addrConn: AddrConn): void
 }
+
+/** Hears of {@link AddrConn.transport}: another one, or none any more. */
+export interface TransportWatcher {
+  transportChanged(transport: ChannelTransport | undefined): void
+}
+
+/** How much an AddrConn carries now. */
+export interface AddrConnLoad {
+  /** The address that it is connected to, or else the first that it would try. */
+  readonly address: string | undefined
+  readonly state: ConnectivityState
+  /** Those that are open, also when they only finish their calls. */
+  readonly connections: number
+  /** Calls that the server works on. */
+  readonly openStreams: number
+  /** Calls that wait until the server allows another stream. */
+  readonly waitingStreams: number
+}
+
+/** How long a connection that is in doubt has for the ACK of a PING. */
+const PROBE_TIMEOUT_MS = 2000
 
 const NO_ADDRESSES: Status = {
   code: Code.Unavailable,
@@ -31,13 +55,16 @@ const NO_ADDRESSES: Status = {
 }
 
 /** See above. Its transports are those of the state READY and any number that finish their streams. */
-export class AddrConn implements TransportOwner {
-  private readonly connector: Connector
+export class AddrConn implements TransportOwner, ExtraTransportsHost {
+  public readonly connector: Connector
+  public watcher: TransportWatcher | undefined = undefined
   private readonly events: AddrConnEvents
   private addresses: readonly Address[]
   private state: ConnectivityState = ConnectivityState.Idle
   private ready: TransportMonitor | undefined
-  /** Every transport that is not closed, `ready` among them. */
+  /** Absent until calls wait for a server's limit. */
+  private extras: ExtraTransports | undefined
+  /** Every transport that is not closed, `ready` and the extras among them. */
   private readonly open = new Set<TransportMonitor>()
   /** The attempt that is running; another one, or none, makes it void. */
   private attempt: AbortController | undefined
@@ -55,10 +82,37 @@ export class AddrConn implements TransportOwner {
     if (this.state === ConnectivityState.Idle) void this.resetTransport()
   }
 
-  /** The transport when READY. Hot: called per call. */
+  /** The transport when READY, whether or not it takes calls. */
+  public get transport(): ChannelTransport | undefined {
+    return this.ready?.transport
+  }
+
+  public get primary(): TransportMonitor | undefined {
+    return this.ready
+  }
+
+  public get load(): AddrConnLoad {
+    const transports = [...this.open].map(({ transport }) => transport)
+    return {
+      address: (this.ready?.address ?? this.addresses[0])?.address,
+      state: this.state,
+      connections: this.open.size,
+      openStreams: transports.reduce((sum, each) => sum + (each?.openStreams ?? 0), 0),
+      waitingStreams: transports.reduce((sum, each) => sum + (each?.waitingStreams ?? 0), 0),
+    }
+  }
+
+  /**
+   * A transport for a call when READY. Undefined while it is in doubt whether that lives; `usable`
+   * comes then. Hot: called per call.
+   */
   public getReadyTransport(): ChannelTransport | undefined {
-    const transport = this.ready?.transport
-    return transport?.canOpen === true ? transport : undefined
+    const { ready, extras } = this
+    if (ready?.transport?.canOpen !== true) return undefined
+    const monitor = extras === undefined ? ready : extras.leastLoaded(ready)
+    if (this.connector.liveness.trusts(monitor)) return monitor.transport
+    this.probe(monitor)
+    return undefined
   }
 
   /**
@@ -95,6 +149,7 @@ export class AddrConn implements TransportOwner {
     this.stop()
     this.updateState({ state: ConnectivityState.Shutdown })
     if (this.open.size === 0) this.events.gone(this)
+    // Closing takes it out of the set.
     for (const { transport } of this.open) {
       if (graceful) transport?.closeGracefully()
       else transport?.close(reason)
@@ -102,16 +157,38 @@ export class AddrConn implements TransportOwner {
   }
 
   public transportGoingAway(monitor: TransportMonitor): void {
+    this.connector.liveness.unwatch(monitor)
     if (monitor === this.ready) this.loseReady()
+    else this.extras?.remove(monitor)
   }
 
   public transportClosed(monitor: TransportMonitor): void {
     if (!this.open.delete(monitor)) return
-    if (monitor === this.ready) this.loseReady()
-    else if (this.state === ConnectivityState.Shutdown && this.open.size === 0) {
-      this.events.gone(this)
-    }
+    this.transportGoingAway(monitor)
+    if (this.state === ConnectivityState.Shutdown && this.open.size === 0) this.events.gone(this)
   }
+
+  public transportQuotaChanged(monitor: TransportMonitor): void {
+    if (monitor !== this.ready && this.extras?.has(monitor) !== true) return
+    if (this.connector.maxConnectionsPerAddress === 1) return
+    this.extras ??= new ExtraTransports(this.connector, this)
+    this.extras.grow()
+  }
+
+  // ── ExtraTransportsHost
+
+  public connectOnceMore(signal: AbortSignal): Promise<TransportMonitor> {
+    const { clock, minConnectTimeoutMs } = this.connector
+    const { address } = this.ready as TransportMonitor
+    return this.createTransport(address, clock.nowMs() + minConnectTimeoutMs, signal)
+  }
+
+  public adopt(monitor: TransportMonitor): void {
+    this.own(monitor)
+    this.catchUp(monitor)
+  }
+
+  // ── attempts
 
   /** One pass over the addresses under one deadline, then READY, or a backoff and IDLE. */
   private async resetTransport(): Promise<void> {
@@ -144,7 +221,7 @@ export class AddrConn implements TransportOwner {
       try {
         return await this.createTransport(address, deadlineMs, signal)
       } catch (cause) {
-        failure = connectFailed(address, cause)
+        failure = connectFailed(address, cause, this.failures + 1)
       }
       if (signal.aborted) break
     }
@@ -169,17 +246,29 @@ export class AddrConn implements TransportOwner {
 
   private becomeReady(monitor: TransportMonitor): void {
     this.failures = 0
-    this.ready = monitor
-    this.open.add(monitor)
+    this.own(monitor)
+    this.setReady(monitor)
     this.updateState({ state: ConnectivityState.Ready })
-    // It may have ended while its promise was on the way here.
+    this.catchUp(monitor)
+  }
+
+  private own(monitor: TransportMonitor): void {
+    this.open.add(monitor)
+    this.connector.liveness.watch(monitor)
+  }
+
+  /** It may have ended while its promise was on the way here. */
+  private catchUp(monitor: TransportMonitor): void {
     if (monitor.closed) this.transportClosed(monitor)
     else if (monitor.goingAway) this.transportGoingAway(monitor)
   }
 
   private loseReady(): void {
-    this.ready = undefined
+    const heir = this.extras?.takeHeir()
+    this.setReady(heir)
     this.events.resolveNow()
+    if (heir !== undefined) return
+    this.extras?.stop()
     this.updateState({ state: ConnectivityState.Idle })
   }
 
@@ -200,8 +289,9 @@ export class AddrConn implements TransportOwner {
 
   private restart(): void {
     const previous = this.ready
+    const extras = this.extras?.stop() ?? []
     this.stop()
-    previous?.transport?.closeGracefully()
+    for (const monitor of [previous, ...extras]) monitor?.transport?.closeGracefully()
     if (this.addresses.length > 0) void this.resetTransport()
     else this.updateState({ state: ConnectivityState.Idle })
   }
@@ -211,7 +301,40 @@ export class AddrConn implements TransportOwner {
     this.attempt = undefined
     this.backoffTimer?.cancel()
     this.backoffTimer = undefined
-    this.ready = undefined
+    this.extras?.stop()
+    this.setReady(undefined)
+  }
+
+  private setReady(monitor: TransportMonitor | undefined): void {
+    if (monitor === this.ready) return
+    this.ready = monitor
+    this.watcher?.transportChanged(this.transport)
+  }
+
+  /** Asks whether it lives before calls take it. Whoever does not answer soon carries no more calls. */
+  private probe(monitor: TransportMonitor): void {
+    const { transport } = monitor
+    if (monitor.isProbed || transport === undefined) return
+    monitor.isProbed = true
+    const decided = (): void => {
+      timer.cancel()
+      if (!monitor.isProbed) return
+      monitor.isProbed = false
+      this.events.usable()
+    }
+    const silent = (): void => {
+      this.transportGoingAway(monitor)
+      // Calls that are open have their own limits; the answer may only be late.
+      if (transport.openStreams > 0) transport.closeGracefully()
+      else transport.close(`probe_timeout: no answer to a PING within ${PROBE_TIMEOUT_MS} ms`)
+      decided()
+    }
+    const timer = this.connector.clock.timer(PROBE_TIMEOUT_MS, silent, false)
+    const alive = (): void => {
+      monitor.doubtedSinceMs = undefined
+      decided()
+    }
+    transport.ping().then(alive, decided)
   }
 
   private updateState(change: SubConnState): void {
@@ -233,11 +356,12 @@ function timedOut(timeoutMs: number): Error {
   return new Error(`connect_timeout: no address was ready within ${timeoutMs} ms`)
 }
 
-function connectFailed({ address }: Address, cause: unknown): Status {
+function connectFailed({ address }: Address, cause: unknown, attempt: number): Status {
   const { message, code } = cause as NodeJS.ErrnoException
   const reason = message || code || String(cause)
   const text = reason.startsWith(address) ? reason : `${address}: ${reason}`
-  return { code: Code.Unavailable, message: `could not connect: ${text}`, cause }
+  const count = attempt === 1 ? '' : ` (attempt ${attempt})`
+  return { code: Code.Unavailable, message: `could not connect: ${text}${count}`, cause }
 }
 
 /** Settles as `connecting` does, or rejects when `signal` is aborted; what comes later is closed. */

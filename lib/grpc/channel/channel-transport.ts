@@ -16,19 +16,32 @@ import {
   type TraceSink,
 } from '../../transport/index.ts'
 import type { ChannelCredentials } from '../client/credentials.ts'
+import { proxyOf } from './proxied-target.ts'
 
 export { ErrorCode, type GoAwayInfo, type KeepaliveOptions, type Peer, type Stream }
 
 /** A connection whose peer has sent its first SETTINGS: a {@link ClientTransport} as channels see it. */
 export type ChannelTransport = Pick<
   ClientTransport,
-  'peer' | 'openStreams' | 'canOpen' | 'openStream' | 'close' | 'closeGracefully'
+  | 'peer'
+  | 'openStreams'
+  | 'waitingStreams'
+  | 'streamHeadroom'
+  | 'lastReadMs'
+  | 'canOpen'
+  | 'openStream'
+  | 'releaseWaiting'
+  | 'ping'
+  | 'close'
+  | 'closeGracefully'
 >
 
 /** Hears of the end of a transport. */
 export interface TransportListener {
   /** No new streams: a replacement is due. Open streams may finish. */
   onGoAway(info: Pick<GoAwayInfo, 'code' | 'debugText'>): void
+  /** The number of waiting streams, or the peer's limit of open ones, changed. */
+  onQuota(): void
   /** The connection is gone; last call, exactly once for a connection that was handed out. */
   onClosed(cause: Error | undefined): void
 }
@@ -60,8 +73,9 @@ export function socketConnector(
   connection: ConnectionOptions,
   trace: ((peer: Peer) => TraceSink) | undefined,
 ): ConnectTransport {
-  return (address, { deadlineMs, authority, keepalive, credentials }, listener, signal) =>
-    connect(address.address, {
+  return (address, { deadlineMs, authority, keepalive, credentials }, listener, signal) => {
+    const proxy = proxyOf(address)
+    return connect(address.address, {
       fieldWhitespace: 'trim',
       ...connection,
       clock,
@@ -70,11 +84,14 @@ export function socketConnector(
       connectTimeoutMs: Math.max(0, deadlineMs - clock.nowMs()),
       listener: {
         onDraining: (info) => listener.onGoAway(info),
+        onQuota: () => listener.onQuota(),
         onClosed: (cause) => listener.onClosed(cause),
       },
       ...(trace === undefined ? {} : { trace }),
+      ...(proxy === undefined ? {} : { proxy }),
       ...tlsOf(credentials, address.serverName ?? authority),
     })
+  }
 }
 
 // The name that the certificate must have is the channel's, not the address's.

@@ -23,7 +23,7 @@ import {
   type ResolverOptions,
   type ResolverState,
 } from '../../naming/index.ts'
-import type { ConnectionOptions, Peer, TraceSink } from '../../transport/index.ts'
+import type { ConnectionOptions, Environment, Peer, TraceSink } from '../../transport/index.ts'
 import type { Interceptor } from '../call/interceptor.ts'
 import type { CallChannel, CallConfig, ConfigWaiter } from '../client/call-channel.ts'
 import type { CallOptions } from '../client/call-options.ts'
@@ -37,7 +37,7 @@ import { type Compressor, Compressors } from '../protocol/compression.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseResponseHead, type ResponseHead } from '../protocol/response-headers.ts'
-import { AddrConn } from './addr-conn.ts'
+import { AddrConn, type AddrConnLoad } from './addr-conn.ts'
 import { channelAuthority } from './authority.ts'
 import { CcBalancerWrapper } from './cc-balancer-wrapper.ts'
 import { CcResolverWrapper } from './cc-resolver-wrapper.ts'
@@ -52,11 +52,12 @@ import {
   type StateListener,
   type WaitLimits,
 } from './connectivity-state-manager.ts'
-import { Connector } from './connector.ts'
+import { Connector, type HealthCheckOptions } from './connector.ts'
 import { CurrentConfig, type ServiceConfigOptions } from './current-config.ts'
 import { Idleness } from './idleness.ts'
 import { type PendingPick, PickerWrapper } from './picker-wrapper.ts'
 import { ProcessHold } from './process-hold.ts'
+import { proxyChoice, throughProxy } from './proxied-target.ts'
 import { ResolutionGate } from './resolution-gate.ts'
 
 /** How a channel behaves. */
@@ -70,10 +71,21 @@ export interface ChannelOptions extends ServiceConfigOptions {
   /** TLS or not, and what proves who calls. Default: insecure. */
   readonly credentials?: ChannelCredentials
   readonly keepalive?: KeepaliveOptions
+  /** Has policies such as round_robin pass over servers that say they are unwell. Default: none. */
+  readonly healthCheck?: HealthCheckOptions
   /** Between connection attempts, and between lookups that fail. */
   readonly backoff?: BackoffOptions
   /** The least time that a connection attempt is given, ms. Default 20,000. */
   readonly minConnectTimeoutMs?: number
+  /** Connections to one address when the server allows too few streams on one. Default 1. */
+  readonly maxConnectionsPerAddress?: number
+  /** Silence after which a connection is pinged before a call takes it, ms; 0 for never. Default 5 min. */
+  readonly probeAfterIdleMs?: number
+  /**
+   * `http://user:password@host:port`: connections to TCP addresses go through it. False: never through
+   * any. Default: as https_proxy and no_proxy of the environment say; see `proxyFromEnvironment`.
+   */
+  readonly proxy?: string | false
   /** Time without a call after which connections are closed, ms; 0 for never. Default 30 min. */
   readonly idleTimeoutMs?: number
   /** Put before our own name in user-agent. */
@@ -93,12 +105,22 @@ export interface ChannelOptions extends ServiceConfigOptions {
   readonly trace?: (peer: Peer) => TraceSink
 }
 
+/** What a channel carries now. */
+export interface ChannelLoad {
+  /** Calls that wait for a connection. */
+  readonly waitingCalls: number
+  /** One for each connection, or group of connections to one address, that its policy has. */
+  readonly subConns: readonly AddrConnLoad[]
+}
+
 /** What a channel is built upon. */
 export interface ChannelDependencies {
   /** Default: real sockets. */
   readonly connect?: ConnectTransport
   readonly clock?: Clock
   readonly random?: Random
+  /** Default: that of the process if sockets are real, else empty. */
+  readonly environment?: Environment
 }
 
 const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60 * 1000
@@ -144,10 +166,13 @@ export class ClientConn implements CallChannel {
     const { clock = systemClock, random = systemRandom } = dependencies
     const connect =
       dependencies.connect ?? socketConnector(clock, options.connection ?? {}, options.trace)
+    const { environment = dependencies.connect === undefined ? process.env : {} } = dependencies
+    const proxies = proxyChoice(options.proxy, environment)
     const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options
     const hold = new ProcessHold(clock)
     this.target = target
-    this.resolvable = findResolver(target, options.resolvers, options.defaultScheme)
+    const resolvable = findResolver(target, options.resolvers, options.defaultScheme)
+    this.resolvable = throughProxy(resolvable, proxies)
     this.authority = channelAuthority(this.resolvable, options.authority)
     this.config = new CurrentConfig(options)
     this.connector = new Connector({
@@ -210,6 +235,19 @@ export class ClientConn implements CallChannel {
     return this.states.untilReady(() => this.connect(), limits)
   }
 
+  /** Ends the waits between connection attempts, whose next failures count as the first. */
+  public resetConnectBackoff(): void {
+    for (const addrConn of this.addrConns) addrConn.resetConnectBackoff()
+  }
+
+  /** What it carries now: for diagnostics. */
+  public load(): ChannelLoad {
+    return {
+      waitingCalls: this.gate.waitingCalls + this.pickerWrapper.parkedCalls,
+      subConns: [...this.addrConns].map(({ load }) => load),
+    }
+  }
+
   /** One request, one response. Rejects with RpcError. */
   public invoke<Req, Res>(
     method: MethodDefinition<Req, Res>,
@@ -270,7 +308,7 @@ export class ClientConn implements CallChannel {
 
   /** A call has begun: the channel does not become idle. */
   public callStarted(): void {
-    this.idleness.callStarted()
+    if (this.idleness.callStarted()) this.connector.liveness.look()
   }
 
   /** A call of {@link ClientConn.callStarted} is over. */
@@ -330,6 +368,7 @@ export class ClientConn implements CallChannel {
     const refusal = config.take(state)
     if (refusal !== undefined) this.logger.warn('a service config was refused', refusal)
     if (refusal !== undefined && !config.isUsable) this.failBy(refusal)
+    this.connector.configuredHealthService = config.healthServiceName
     const taken = config.isUsable && this.balancer().handleResolvedAddrs(state, config.lbConfig)
     this.openGate()
     return taken && refusal === undefined
@@ -380,6 +419,7 @@ export class ClientConn implements CallChannel {
         onState(change)
       },
       resolveNow: () => this.resolverWrapper?.resolveNow(),
+      usable: () => this.pickerWrapper.pickAgain(),
       gone: (gone) => this.addrConns.delete(gone),
     })
     this.addrConns.add(addrConn)

@@ -25,8 +25,10 @@ export class Idleness {
     this.arm(this.timeoutMs)
   }
 
-  public callStarted(): void {
+  /** True for the first call after a lull. */
+  public callStarted(): boolean {
     this.activeCalls += 1
+    return this.activeCalls === 1
   }
 
   public callEnded(): void {

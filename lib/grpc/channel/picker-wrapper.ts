@@ -69,7 +69,19 @@ export class PickerWrapper {
   public updatePicker(picker: Picker | undefined): void {
     if (this.closed) return
     this.picker = picker
-    if (picker !== undefined && this.parked.size > 0) this.serializer.schedule(this.repickParked)
+    this.pickAgain()
+  }
+
+  /** Calls that wait. */
+  public get parkedCalls(): number {
+    return this.parked.size
+  }
+
+  /** Asks the picker again for parked calls, soon: a connection of its may be usable now. */
+  public pickAgain(): void {
+    if (this.picker !== undefined && this.parked.size > 0) {
+      this.serializer.schedule(this.repickParked)
+    }
   }
 
   /** Parked and later calls fail with CANCELLED. */

@@ -12,6 +12,10 @@ export class ResolutionGate {
     this.hold = hold
   }
 
+  public get waitingCalls(): number {
+    return this.waiting.size
+  }
+
   /** `call` hears when the gate opens. */
   public wait(call: ConfigWaiter): void {
     this.waiting.add(call)

@@ -8,6 +8,8 @@ import type { Connector } from './connector.ts'
 export interface TransportOwner {
   /** It takes no new streams. */
   transportGoingAway(monitor: TransportMonitor): void
+  /** Streams may wait for the peer's limit. */
+  transportQuotaChanged(monitor: TransportMonitor): void
   transportClosed(monitor: TransportMonitor): void
 }
 
@@ -18,6 +20,10 @@ export class TransportMonitor implements TransportListener {
   public transport: ChannelTransport | undefined
   public goingAway = false
   public closed = false
+  /** Since when it may be dead without our knowing, on the scale of the clock. See Liveness. */
+  public doubtedSinceMs: number | undefined = undefined
+  /** It is being asked whether it lives. */
+  public isProbed = false
   private readonly connector: Connector
   private readonly keepaliveTimeMs: number
   private readonly owner: TransportOwner
@@ -34,6 +40,10 @@ export class TransportMonitor implements TransportListener {
     this.goingAway = true
     this.transport?.closeGracefully()
     this.owner.transportGoingAway(this)
+  }
+
+  public onQuota(): void {
+    if (this.transport !== undefined) this.owner.transportQuotaChanged(this)
   }
 
   public onClosed(): void {

@@ -1,36 +1,16 @@
 // The standard health service, grpc.health.v1. Opt-in: nothing is served until it is added.
-// Source: grpc/doc/health-checking.md; message and field numbers of grpc/health/v1/health.proto
-// (grpc-proto, Apache License 2.0).
+// Source: grpc/doc/health-checking.md.
 import { Code } from '../../base/status.ts'
 import { loadProto } from '../proto/load-proto.ts'
+import {
+  HEALTH_PROTO,
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+  type ServingStatus,
+} from '../protocol/health-check.ts'
 import type { MethodDefinition, ServiceDefinition } from '../protocol/method.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { Server } from '../server/server.ts'
-
-const HEALTH_PROTO = `
-syntax = "proto3";
-package grpc.health.v1;
-message HealthCheckRequest { string service = 1; }
-message HealthCheckResponse {
-  enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
-  ServingStatus status = 1;
-}
-service Health {
-  rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
-  rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
-}
-`
-
-/** How a service is. SERVICE_UNKNOWN is only ever answered, never set. */
-export type ServingStatus = 'UNKNOWN' | 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN'
-
-interface HealthCheckRequest {
-  readonly service: string
-}
-
-interface HealthCheckResponse {
-  readonly status: ServingStatus
-}
 
 /** The service's definition, for clients of it. */
 export type HealthService = ServiceDefinition<{

@@ -3,8 +3,7 @@
 //   per call      callMetricsInterceptor ─▶ callMetrics(call) ─▶ trailers ─▶ loadReportOf
 //   out of band   addOpenRca ─▶ OpenRcaService ─▶ watchLoadReports
 //
-// What becomes of a report is the client's business. Source: gRFC A51; grpc-go orca/;
-// xds/service/orca/v3/orca.proto (cncf/xds, Apache License 2.0).
+// What becomes of a report is the client's business. Source: gRFC A51; grpc-go orca/.
 import { ConnectivityState, type LoadReport } from '../../balancer/index.ts'
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
@@ -14,46 +13,13 @@ import { Code } from '../../base/status.ts'
 import type { CallContext, InterceptedResponse, Interceptor } from '../call/interceptor.ts'
 import type { ClientConn } from '../channel/client-conn.ts'
 import { createClient } from '../client/client.ts'
-import { lazyCodecs } from '../proto/message-codec.ts'
-import { encodeLoadReport, LOAD_REPORT, LOAD_REPORT_KEY } from '../protocol/load-report.ts'
-import {
-  defineService,
-  type MethodDefinition,
-  type ServiceDefinition,
-  serverStream,
-  streamsResponses,
-} from '../protocol/method.ts'
+import { encodeLoadReport, LOAD_REPORT_KEY } from '../protocol/load-report.ts'
+import { streamsResponses } from '../protocol/method.ts'
+import { type LoadReportRequest, loadReportRequest, OpenRca } from '../protocol/open-rca.ts'
 import { RpcError } from '../protocol/rpc-error.ts'
 import type { ServerCallContext } from '../server/handlers.ts'
 import type { Server } from '../server/server.ts'
 import { CallMetricsRecorder, ServerMetricsRecorder } from './load-metrics.ts'
-
-const SERVICE_PROTO = `
-syntax = "proto3";
-package xds.service.orca.v3;
-message Duration { int64 seconds = 1; int32 nanos = 2; }
-message OrcaLoadReportRequest {
-  Duration report_interval = 1;
-  repeated string request_cost_names = 2;
-}
-`
-
-/** How often a client wants to hear. */
-export interface LoadReportRequest {
-  readonly reportInterval?: { readonly seconds?: bigint | number; readonly nanos?: number }
-  /** Not looked at: out-of-band reports have no request costs. */
-  readonly requestCostNames?: readonly string[]
-}
-
-/** The out-of-band service, xds.service.orca.v3.OpenRcaService, for clients of it. */
-export const OpenRca: ServiceDefinition<{
-  streamCoreMetrics: MethodDefinition<LoadReportRequest, LoadReport, 'serverStream'>
-}> = defineService('xds.service.orca.v3.OpenRcaService', {
-  streamCoreMetrics: serverStream(
-    lazyCodecs(SERVICE_PROTO).of<LoadReportRequest>('xds.service.orca.v3.OrcaLoadReportRequest'),
-    LOAD_REPORT,
-  ),
-})
 
 // ── per call
 
@@ -183,7 +149,7 @@ export async function* watchLoadReports(
   { reportIntervalMs, signal, backoff }: WatchLoadReportsOptions,
 ): AsyncGenerator<LoadReport> {
   const { streamCoreMetrics } = createClient(OpenRca, conn, signal === undefined ? {} : { signal })
-  const request = { reportInterval: durationOf(reportIntervalMs) }
+  const request = loadReportRequest(reportIntervalMs)
   const isLeft = (): boolean => signal?.aborted === true
   for (let failures = 0; !isLeft(); failures++) {
     try {
@@ -203,9 +169,4 @@ export async function* watchLoadReports(
 
 function durationMs({ seconds = 0, nanos = 0 }: LoadReportRequest['reportInterval'] = {}): number {
   return Number(seconds) * 1000 + nanos / 1_000_000
-}
-
-function durationOf(ms: number): { seconds: number; nanos: number } {
-  const seconds = Math.floor(ms / 1000)
-  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1_000_000) }
 }

@@ -101,7 +101,10 @@ export class SocketWire implements Wire, FlushTarget {
     requestFlush(this, urgency)
   }
 
-  /** A silent end of the peer is noticed only by a failing write while nothing is read. */
+  /**
+   * While nothing is read, an end of the peer is noticed by a write that fails. A connection pauses
+   * only with replies unsent, and no longer than its `replyStallTimeoutMs`.
+   */
   public pauseReading(): void {
     if (this.isPaused || this.phase >= Phase.Closing) return
     this.isPaused = true

@@ -48,6 +48,17 @@ export class StreamQuota {
     return undefined
   }
 
+  /** Takes the `count` that wait longest out of the queue, but for those with much to send. */
+  public takeOldest(count: number, maxQueuedBytes: number): Stream[] {
+    const taken: Stream[] = []
+    for (const stream of this.waiting ?? []) {
+      if (taken.length >= count) break
+      if (stream.queuedBytes <= maxQueuedBytes) taken.push(stream)
+    }
+    for (const stream of taken) this.waiting?.delete(stream)
+    return taken
+  }
+
   /** Empties the queue. */
   public takeWaiting(): Stream[] {
     const streams = [...(this.waiting ?? [])]

@@ -36,6 +36,7 @@ class Bench {
       stateChanged: ({ state, error }) =>
         this.log.push(error === undefined ? state : `${state} ${error.message}`),
       resolveNow: () => this.log.push('resolveNow'),
+      usable: () => this.log.push('usable'),
       gone: () => this.log.push('gone'),
     })
   }
@@ -170,7 +171,7 @@ t.test('with jitter the backoff stays within a fifth', async (t) => {
   const network = new FakeNetwork()
   const random = seededRandom(7)
   const connector = new Connector({ connect: network.connect, clock, random, authority: 'spec' })
-  const events = { stateChanged() {}, resolveNow() {}, gone() {} }
+  const events = { stateChanged() {}, resolveNow() {}, usable() {}, gone() {} }
   const waits = new Set<number>()
   for (let round = 0; round < 20; round++) {
     const addrConn = new AddrConn(list('a:1'), connector, events)
@@ -226,6 +227,18 @@ t.test('without addresses there is nothing to connect to', async (t) => {
   bench.addrConn.connect()
   await settle()
   t.match(bench.takeLog(), ['CONNECTING', 'resolveNow', /^TRANSIENT_FAILURE there is no address/])
+  await bench.assertQuiet(t)
+})
+
+t.test('from the second attempt on the error counts them', async (t) => {
+  const bench = new Bench('a:1')
+  for (const suffix of ['', ' (attempt 2)', ' (attempt 3)']) {
+    bench.addrConn.connect()
+    await bench.refuseAll()
+    const expected = `TRANSIENT_FAILURE could not connect: a:1: connection refused${suffix}`
+    t.equal(bench.log.at(-1), expected)
+    bench.clock.advance(5000)
+  }
   await bench.assertQuiet(t)
 })
 
@@ -536,6 +549,7 @@ t.test('a connector that throws, or rejects with anything, is a failed address',
     const addrConn = new AddrConn(list('a:1'), connector, {
       stateChanged: (change) => log.push(change.error?.message ?? change.state),
       resolveNow() {},
+      usable() {},
       gone() {},
     })
     addrConn.connect()

@@ -77,3 +77,15 @@ t.test('stop ends it', async (t) => {
 t.test('0 and Infinity mean never', async (t) => {
   for (const timeoutMs of [0, Infinity]) t.equal(new Bench(timeoutMs).clock.pending, 0)
 })
+
+t.test('the first call after a lull is told from the others', (t) => {
+  const idleness = new Idleness(new FakeClock(), 1000, () => {})
+  t.equal(idleness.callStarted(), true)
+  t.equal(idleness.callStarted(), false)
+  idleness.callEnded()
+  t.equal(idleness.callStarted(), false)
+  idleness.callEnded()
+  idleness.callEnded()
+  t.equal(idleness.callStarted(), true)
+  t.end()
+})

@@ -20,7 +20,7 @@ import { FakeTransport, settle } from '../../support/fake-network.ts'
 const DOWN: Status = { code: Code.Unavailable, message: 'could not connect: a:1: refused' }
 
 function transport(): FakeTransport {
-  return new FakeTransport('a:1', { onGoAway() {}, onClosed() {} })
+  return new FakeTransport('a:1', { onGoAway() {}, onQuota() {}, onClosed() {} })
 }
 
 /** A picker for a SubConn that has `ready`, or nothing, to give. */

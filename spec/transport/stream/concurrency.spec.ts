@@ -124,6 +124,27 @@ t.test('a client’s streams', (t) => {
     t.end()
   })
 
+  t.test('tell how much room there is, and can be sent elsewhere while they wait', (t) => {
+    const bench = limited(2)
+    t.equal(bench.transport.streamHeadroom, 2)
+    const calls = Array.from({ length: 6 }, () => bench.open())
+    calls[2]?.stream.data(Buffer.alloc(70_000), 0, 70_000, false)
+    t.equal(bench.transport.streamHeadroom, -4)
+    bench.transport.releaseWaiting(2)
+    const released = ['closed by=goaway peer REFUSED_STREAM unprocessed']
+    t.strictSame(
+      calls.map(({ log }) => log),
+      [[], [], [], released, released, []],
+      'the oldest first, but not one with much to send',
+    )
+    t.equal(bench.transport.waitingStreams, 2)
+    bench.transport.releaseWaiting(9)
+    t.equal(bench.transport.waitingStreams, 1)
+    t.equal(calls[2]?.closedBy, undefined)
+    bench.finish()
+    t.end()
+  })
+
   t.test('of a thousand calls with a limit of three all end, and the places are whole', (t) => {
     const bench = limited(3)
     let ended = 0
