@@ -148,14 +148,19 @@ t.test('results', async (t) => {
     t.match(xml, '<failure message="&quot;x&quot;\\x00">&quot;x&quot;\\x00\n\n&gt; PING</failure>')
   })
   t.test('are a table of suites and stacks', async (t) => {
-    const suite: Suite = { ...suiteOf(async () => {}), name: 'some', groups: () => result.groups }
+    const suite: Suite = {
+      ...suiteOf(async () => {}),
+      name: 'some',
+      summary: 'it works',
+      groups: () => result.groups,
+    }
     const subjects = [subject, { name: 'other', roles: {} }]
     t.equal(
       await markdownTable([suite], subjects, [result], { full: false }),
       [
-        '| suite | peers | cases | nobody | other |',
-        '| --- | --- | ---: | ---: | ---: |',
-        '| `some` | peer 1.2 | 1 + 1,000 | 1 + 0 | – |',
+        '| suite | what | peers | cases | nobody | other |',
+        '| --- | --- | --- | ---: | ---: | ---: |',
+        '| `some` | it works: a 1; b 1,000 | peer 1.2 | 1,001 | 1 | – |',
       ].join('\n'),
     )
   })

@@ -1,8 +1,8 @@
 // The table of README: suites by row, stacks by column.
-import type { Subject, Suite, SuiteOptions, SuiteResult } from '../suite.ts'
+import type { Group, Subject, Suite, SuiteOptions, SuiteResult } from '../suite.ts'
 import { groupCount } from './text.ts'
 
-/** One row a suite; a cell is what passed of each group, `–` where the stack has no such part. */
+/** One row a suite; a cell is how many cases passed, `–` where the stack has no such part. */
 export async function markdownTable(
   suites: readonly Suite[],
   subjects: readonly Subject[],
@@ -12,19 +12,28 @@ export async function markdownTable(
   const rows: string[][] = []
   for (const suite of suites) {
     const groups = suite.groups(options)
-    const bar = groups.map(({ cases }) => cases.toLocaleString('en-US')).join(' + ')
     const cells = subjects.map(({ name }) =>
       cellOf(results.find((one) => one.suite === suite.name && one.subject === name)),
     )
-    rows.push([`\`${suite.name}\``, (await suite.peers()).join(', '), bar, ...cells])
+    const what = `${suite.summary}: ${groups.map(groupText).join('; ')}`
+    const all = groups.reduce((sum, { cases }) => sum + cases, 0)
+    rows.push([`\`${suite.name}\``, what, (await suite.peers()).join(', '), numeral(all), ...cells])
   }
-  const head = ['suite', 'peers', 'cases', ...subjects.map(({ name }) => name)]
-  const rule = head.map((_, i) => (i < 2 ? '---' : '---:'))
+  const head = ['suite', 'what', 'peers', 'cases', ...subjects.map(({ name }) => name)]
+  const rule = head.map((_, i) => (i < 3 ? '---' : '---:'))
   return [head, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+function groupText({ name, cases }: Group): string {
+  return `${name} ${numeral(cases)}`
 }
 
 function cellOf(result: SuiteResult | undefined): string {
   if (result === undefined) return '–'
   const { groups, cases } = result
-  return groups.map(({ name }) => groupCount(cases, name).toLocaleString('en-US')).join(' + ')
+  return numeral(groups.reduce((sum, { name }) => sum + groupCount(cases, name), 0))
+}
+
+function numeral(count: number): string {
+  return count.toLocaleString('en-US')
 }

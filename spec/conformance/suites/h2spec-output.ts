@@ -19,7 +19,8 @@ const ROOTS: Readonly<Record<string, string>> = {
 }
 
 const SECTION = /^(\d+(?:\.\d+)*)\. /
-const CASE = /^(\S) (\d+): (.*)$/
+/** Without a mark it was skipped. */
+const CASE = /^(?:(\S) )?(\d+): (.*)$/
 const SUM = /^(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed$/m
 
 /** Cases in the order of their running. Throws when the sum is missing or is not theirs. */
@@ -40,7 +41,10 @@ export function readH2specOutput(output: string): H2specCase[] {
   return cases
 }
 
-function caseOf(section: string, [, mark, number, title]: readonly string[]): H2specCase {
+function caseOf(
+  section: string,
+  [, mark, number, title]: readonly (string | undefined)[],
+): H2specCase {
   return { id: `${section}/${number}`, title: title!, passed: mark === '✔', reason: '' }
 }
 
