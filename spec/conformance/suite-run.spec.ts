@@ -1,6 +1,7 @@
 // What makes a suite fail besides its cases: fewer cases than pinned, a fault of the suite, a program
 // that dies, a case that hangs. And how results read.
 import t from 'tap'
+import { requireOnPath } from './peers/tool-missing.ts'
 import { junitXml } from './report/junit.ts'
 import { markdownTable } from './report/markdown.ts'
 import { resultText, totalOf } from './report/text.ts'
@@ -66,6 +67,13 @@ t.test('a suite fails when', async (t) => {
         throw new Error('no such tool')
       },
       /^the suite itself: no such tool$/,
+    ],
+    'a toolchain is missing': [
+      async (run) => {
+        run.passed('all', 'one')
+        requireOnPath('no-such-toolchain', 'apt-get install it')
+      },
+      /^the suite itself: no-such-toolchain is missing; install it with: apt-get install it$/,
     ],
     'a program dies': [
       async (run) => {

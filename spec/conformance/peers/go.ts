@@ -25,10 +25,12 @@ const MODULE = resolve('spec/peers/go')
 /** Modules of their own: what these need must not choose the versions of the others. */
 const OWN_MODULES: Partial<Record<GoTool, string>> = { etcd: resolve('spec/peers/etcd') }
 const BUILD_MS = 15 * 60_000
+/** Debian's own is older than go.mod asks for. */
+const INSTALL = 'curl -fL https://go.dev/dl/go1.26.0.linux-amd64.tar.gz | tar -C /usr/local -xz'
 
 /** The path of a program, built when it is not. */
 export async function goTool(name: GoTool, progress: (line: string) => void): Promise<string> {
-  const go = requireOnPath('go', 'see https://go.dev/doc/install (1.26 or newer)')
+  const go = requireOnPath('go', INSTALL)
   const packagePath = PACKAGES[name]
   const module = OWN_MODULES[name] ?? MODULE
   // A package of our own is a folder, and is built anew when it changes.
@@ -45,7 +47,7 @@ export async function goTool(name: GoTool, progress: (line: string) => void): Pr
 
 /** The version that go.mod pins for a module. */
 export async function goVersion(module: string): Promise<string> {
-  const go = requireOnPath('go', 'see https://go.dev/doc/install (1.26 or newer)')
+  const go = requireOnPath('go', INSTALL)
   const args = ['list', '-m', '-f', '{{.Version}}', module]
   return (await outputOf({ file: go, args, cwd: MODULE }, BUILD_MS)).trim()
 }
