@@ -18,7 +18,7 @@ export async function jsProgram(name: string, progress: (line: string) => void):
   const folder = await built('js', [PACKAGE, PROTOS], async (made) => {
     progress('installs npm packages (npm ci in a copy of spec/peers/js)')
     cpSync(PACKAGE, made, { recursive: true })
-    const npm = requireOnPath('npm', 'see https://nodejs.org/en/download')
+    const npm = requireOnPath('npm', 'apt-get install npm')
     await outputOf({ file: npm, args: ['ci', '--ignore-scripts'], cwd: made }, INSTALL_MS)
     const tsc = resolve('node_modules/typescript/bin/tsc')
     await outputOf({ file: execPath, args: [tsc, '-p', made] }, COMPILE_MS)

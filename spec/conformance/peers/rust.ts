@@ -16,7 +16,7 @@ export async function rustProgram(
   name: (typeof PROGRAMS)[number],
   progress: (line: string) => void,
 ): Promise<Command> {
-  const cargo = requireOnPath('cargo', 'see https://rustup.rs (1.88 or newer)')
+  const cargo = requireOnPath('cargo', 'curl https://sh.rustup.rs -sSf | sh')
   const folder = await built('rust', [...SOURCES, PROTOS], async (made) => {
     progress('builds the programs of spec/peers/rust (cargo build); minutes the first time')
     // Not in the folder that is made anew: what was built of other packages stays good.
