@@ -33,7 +33,7 @@ function gaps(times: readonly number[]): number[] {
   return times.slice(1).map((ms, i) => ms - times[i]!)
 }
 
-t.jobs = 4
+t.jobs = 5
 
 // ── keepalive: long and idle, and therefore first, with the others one by one beside it
 
@@ -78,6 +78,25 @@ scene('another text in that GOAWAY doubles nothing', {
     const { acceptedMs, pingsMs } = await stage.connection(1)
     await until(() => pingsMs.length > 0, 'a ping')
     near(t, [pingsMs[0]! - acceptedMs], [10_000], 'the ping')
+  },
+})
+
+scene('without calls there are no pings unless asked for; a call after the silence brings one', {
+  flags: { keepalive_time_ms: 1 },
+  manners: () => ({ answer: () => {} }),
+  play: async (t, channel, stage) => {
+    channel.say('connect')
+    await channel.is('READY')
+    const { pingsMs } = stage.connections[0]!
+    await sleep(11_000)
+    t.strictSame(pingsMs, [], 'none while there was no call')
+    channel.say('call a 20000')
+    const calledMs = performance.now()
+    await until(() => pingsMs.length > 0, 'a ping')
+    near(t, [pingsMs[0]! - calledMs], [0], 'at once')
+    answerWell(await stage.call(0, 0))
+    await channel.ended(1)
+    t.strictSame(channel.results, ['a OK'])
   },
 })
 
