@@ -208,6 +208,7 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
     }
     this.attempt = undefined
     if (outcome instanceof TransportMonitor) this.becomeReady(outcome)
+    // From the attempt's start, by connection-backoff.md; grpc-go counts from its end.
     else this.backOff(startMs + backoffForMs, outcome)
   }
 

@@ -11,6 +11,7 @@ const PACKAGES = {
   connectconformance: 'connectrpc.com/conformance/cmd/connectconformance',
   'connect-grpc-server': 'connectrpc.com/conformance/cmd/grpcserver',
   'connect-grpc-client': 'connectrpc.com/conformance/cmd/grpcclient',
+  behaviour: './behaviour',
   hpackpeer: './hpackpeer',
   'interop-client': 'google.golang.org/grpc/interop/client',
   'interop-server': 'google.golang.org/grpc/interop/server',
