@@ -1,5 +1,5 @@
-// A hundred callers of one channel while its backends join, leave, restart, drain their connections and
-// fall silent: no unary call fails, each arrives at a server and is answered once. Run by
+// A hundred callers of one channel while its backends join, leave, restart, drain their connections, fall
+// silent and are killed: no unary call fails, each arrives at a server and is answered once. Run by
 // `npm run test:infra`.
 import t, { type Test } from 'tap'
 import { type ClientConn, createClient, dial } from '../../lib/grpc/index.ts'
@@ -7,7 +7,15 @@ import { debianTool } from '../conformance/peers/debian.ts'
 import { freePort } from '../conformance/process/ports.ts'
 import { Echo, type Note } from '../support/echo-service.ts'
 import { EtcdServer } from './etcd-server.ts'
-import { Backend, DnsNames, EtcdNames, Ledger, type Names, SilentWay } from './fleet.ts'
+import {
+  Backend,
+  BackendProcess,
+  DnsNames,
+  EtcdNames,
+  Ledger,
+  type Names,
+  SilentWay,
+} from './fleet.ts'
 import { Knot } from './knot.ts'
 
 const CALLERS = 100
@@ -61,7 +69,7 @@ class Load {
   }
 
   /** Resolves when a call was answered by that backend, or when the load is over. */
-  public answerOf({ name }: Backend): Promise<void> {
+  public answerOf({ name }: { readonly name: string }): Promise<void> {
     return this.until(({ text }) => text === name)
   }
 
@@ -84,6 +92,8 @@ class Load {
   private take(n: number, answer: Note): void {
     if (answer.n === n) this.ledger.answered[n]! += 1
     else this.failures.push(`call ${n}: the answer of call ${answer.n}`)
+    // It cannot write to the ledger itself.
+    if (answer.text === BackendProcess.NAME) this.ledger.arrived[n]! += 1
     for (const waiter of this.waiting) {
       if (!waiter.isDone(answer)) continue
       this.waiting.delete(waiter)
@@ -158,7 +168,7 @@ class Fleet {
 }
 
 /** One more backend, whose network falls silent, is found out by keepalive, and comes back. */
-async function silentBackend(t: Test, names: Names, ledger: Ledger): Promise<SilentEpisode> {
+async function silentBackend(t: Test, names: Names, ledger: Ledger): Promise<Episode> {
   const backend = await Backend.serve('silent', ledger, '127.0.0.1:0')
   const way = await SilentWay.to(backend, names.nextAddress())
   await names.add(way.address)
@@ -180,21 +190,42 @@ async function silentBackend(t: Test, names: Names, ledger: Ledger): Promise<Sil
   }
 }
 
-type SilentEpisode = (load: Load) => Promise<void>
+/** One more backend, a process, which is killed over and over. */
+async function killedBackend(t: Test, names: Names): Promise<Episode> {
+  const backend = await BackendProcess.start(names.nextAddress())
+  await names.add(backend.address)
+  t.teardown(async () => {
+    await names.remove(backend.address)
+    await backend.stop()
+  })
+  return async (load) => {
+    let kills = 0
+    for (; !load.isOver; kills++) {
+      await load.answerOf(backend)
+      await load.answers(PAUSE_CALLS)
+      await backend.restart()
+    }
+    t.ok(kills >= 3, `killed: ${kills}`)
+  }
+}
+
+type Episode = (load: Load) => Promise<void>
 
 interface Rules {
   readonly calls: number
-  /** Whether a backend falls silent. */
-  readonly silence: boolean
+  /** Whether a backend falls silent, and one is killed. */
+  readonly breakage: boolean
 }
 
 /** Calls while backends come and go, and what became of them. */
-async function loadTest(t: Test, names: Names, { calls, silence }: Rules): Promise<void> {
+async function loadTest(t: Test, names: Names, { calls, breakage }: Rules): Promise<void> {
   const ledger = new Ledger(calls)
   const fleet = new Fleet(names, ledger)
   t.teardown(() => fleet.stop())
   const [first, ...others] = [await fleet.add(), await fleet.add(), await fleet.add()]
-  const episode = silence ? await silentBackend(t, names, ledger) : undefined
+  const episodes = breakage
+    ? [await silentBackend(t, names, ledger), await killedBackend(t, names)]
+    : []
   const conn = dial(names.target, { ...names.channel, keepalive: KEEPALIVE, backoff: BACKOFF })
   t.teardown(() => conn.close())
 
@@ -204,7 +235,7 @@ async function loadTest(t: Test, names: Names, { calls, silence }: Rules): Promi
     load.over,
     fleet.replace(load, first),
     fleet.roll(load, others),
-    episode?.(load),
+    ...episodes.map((run) => run(load)),
   ])
   const arrivals = ledger.arrived.reduce((sum, count) => sum + count, 0)
   t.comment(`${calls} calls, ${arrivals} arrivals, ${Date.now() - began} ms`)
@@ -224,13 +255,13 @@ async function loadTest(t: Test, names: Names, { calls, silence }: Rules): Promi
 }
 
 t.setTimeout(5 * 60_000)
-const RETRYING: Rules = { calls: 100_000, silence: true }
-const WAITING: Rules = { calls: 50_000, silence: false }
+const RETRYING: Rules = { calls: 100_000, breakage: true }
+const WAITING: Rules = { calls: 50_000, breakage: false }
 
 t.test('etcd', async (t) => {
   const etcd = await EtcdServer.create(await debianTool('etcd', (line) => t.comment(line)))
   t.teardown(() => etcd.remove())
-  await t.test('calls that are tried again outlive also a silent backend', (t) =>
+  await t.test('calls that are tried again outlive also silence and kills', (t) =>
     loadTest(t, new EtcdNames(etcd, RETRIES), RETRYING),
   )
   await t.test('calls that only wait for a connection outlive joins, leaves and GOAWAYs', (t) =>
@@ -243,7 +274,7 @@ t.test('DNS', async (t) => {
   t.teardown(() => knot.stop())
   const names = async (name: string, config: object): Promise<Names> =>
     DnsNames.create(knot, name, await freePort(), config)
-  await t.test('calls that are tried again outlive also a silent backend', async (t) =>
+  await t.test('calls that are tried again outlive also silence and kills', async (t) =>
     loadTest(t, await names('retrying', RETRIES), RETRYING),
   )
   await t.test(

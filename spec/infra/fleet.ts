@@ -8,9 +8,11 @@ import {
   type Server as NetServer,
   type Socket,
 } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { type ChannelOptions, Server } from '../../lib/grpc/index.ts'
 import { createDnsResolver } from '../../lib/naming/index.ts'
 import { createEtcdResolver, Registration } from '../../lib/plugins/etcd/index.ts'
+import { Child } from '../conformance/process/child.ts'
 import { Echo } from '../support/echo-service.ts'
 import type { EtcdServer } from './etcd-server.ts'
 import { type Knot, txtData, ZONE } from './knot.ts'
@@ -160,8 +162,10 @@ export class Backend {
   private async listen(address: string): Promise<void> {
     const { name, ledger } = this
     this.server = new Server().register(Echo, {
-      unary: ({ n = 0 }) => {
+      unary: async ({ n = 0 }) => {
         ledger.arrived[n]! += 1
+        // So that calls are open when the server goes away.
+        await setImmediate()
         return { n, text: name }
       },
       *list() {},
@@ -169,6 +173,39 @@ export class Backend {
       *chat() {},
     })
     const { port } = await this.server.listen(address)
+    this.address = `${hostOf(address)}:${port}`
+  }
+}
+
+const START_MS = 20_000
+
+/** A backend that is a process of its own, so that it can be killed. */
+export class BackendProcess {
+  public static readonly NAME = 'process'
+  public readonly name: string = BackendProcess.NAME
+  public address = ''
+  private child: Child | undefined
+
+  public static async start(address: string): Promise<BackendProcess> {
+    const backend = new BackendProcess()
+    await backend.listen(address)
+    return backend
+  }
+
+  /** SIGKILL, whatever it is at, and another one in its place. */
+  public async restart(): Promise<void> {
+    await this.stop()
+    await this.listen(this.address)
+  }
+
+  public async stop(): Promise<void> {
+    await this.child?.kill()
+  }
+
+  private async listen(address: string): Promise<void> {
+    const args = ['dist/spec/infra/backend-process.js', this.name, address]
+    this.child = new Child({ file: process.execPath, args })
+    const [, port] = await this.child.line(/listening at port (\d+)/, START_MS)
     this.address = `${hostOf(address)}:${port}`
   }
 }
