@@ -70,11 +70,32 @@ export class Knot {
 
   /** All records of a name and a type, in place of those there are; in one step. */
   public async replace(name: string, type: RecordType, ...data: string[]): Promise<void> {
+    await this.change(async () => {
+      // Which fails when there are none.
+      await this.ask('zone-unset', ZONE, name, type).catch(() => {})
+      for (const value of data) await this.set(name, type, value)
+    })
+  }
+
+  /** One record more. */
+  public add(name: string, type: RecordType, data: string): Promise<void> {
+    return this.change(() => this.set(name, type, data))
+  }
+
+  /** One record less. */
+  public remove(name: string, type: RecordType, data: string): Promise<void> {
+    return this.change(() => this.ask('zone-unset', ZONE, name, type, data))
+  }
+
+  /** In one step. One at a time: the zone has one transaction. */
+  private async change(make: () => Promise<void>): Promise<void> {
     await this.ask('zone-begin', ZONE)
-    // Which fails when there are none.
-    await this.ask('zone-unset', ZONE, name, type).catch(() => {})
-    for (const value of data) await this.ask('zone-set', ZONE, name, `${TTL_SECONDS}`, type, value)
+    await make()
     await this.ask('zone-commit', ZONE)
+  }
+
+  private set(name: string, type: RecordType, data: string): Promise<void> {
+    return this.ask('zone-set', ZONE, name, `${TTL_SECONDS}`, type, data)
   }
 
   private async ask(...words: string[]): Promise<void> {
