@@ -1,12 +1,17 @@
-// What a channel costs that has many backends: an update of its names, a pick, a SubConn that idles.
+// What a channel costs that has many backends: connecting them all, an update of its names, a pick, a
+// SubConn that idles.
 // Connections are stubs: what is measured is naming and balancing alone.
 import { performance } from 'node:perf_hooks'
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { ChannelTransport } from '../../lib/grpc/channel/channel-transport.ts'
+import type {
+  ChannelTransport,
+  TransportListener,
+} from '../../lib/grpc/channel/channel-transport.ts'
 import { ClientConn } from '../../lib/grpc/channel/client-conn.ts'
 import type { PendingPick } from '../../lib/grpc/channel/picker-wrapper.ts'
-import { ManualResolver } from '../../lib/naming/index.ts'
+import { type Address, ManualResolver } from '../../lib/naming/index.ts'
 import {
   type Bar,
   type BenchOptions,
@@ -14,6 +19,7 @@ import {
   type Figure,
   figure,
   type Measurement,
+  median,
   medianOf,
 } from '../report/result.ts'
 
@@ -29,12 +35,15 @@ const MAX_SUB_CONN_BYTES = 2048
 interface Plan {
   readonly turns: number
   readonly updates: number
-  readonly picks: number
+  /** Few and many take turns within a turn, too: so many times. */
+  readonly slices: number
+  readonly picksPerSlice: number
+  /** Whose memory is measured together. */
   readonly channels: number
 }
 
-const FULL: Plan = { turns: 7, updates: 20, picks: 200_000, channels: 4 }
-const QUICK: Plan = { turns: 2, updates: 3, picks: 20_000, channels: 1 }
+const FULL: Plan = { turns: 9, updates: 20, slices: 20, picksPerSlice: 10_000, channels: 4 }
+const QUICK: Plan = { turns: 2, updates: 3, slices: 2, picksPerSlice: 5000, channels: 1 }
 
 /** Measures each policy with few backends and with many, in turns. */
 export async function run(options: BenchOptions): Promise<BenchReport> {
@@ -48,63 +57,62 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
 }
 
 const NOTES = [
-  `An update moves one backend of the list; its time ends when the channel has taken it. A pick is that
-of a call by a channel whose backends are all connected. Memory is the heap of a channel per backend.
-Times are medians over turns; a ratio is the median of the ratios within a turn.`.replaceAll(
+  `Connecting ends when every backend is connected; its stubs take no time. An update moves one backend of
+the list; its time ends when the channel has taken it. A pick is that of a call by a channel whose
+backends are all connected. Memory is the heap of a channel with connected backends, per backend; the
+stub of a connection is part of it. Times are medians over turns, in each of which the channel with few
+and the one with many take turns; a ratio is the median of the ratios within a turn.`.replaceAll(
     '\n',
     ' ',
   ),
 ]
 
-interface Sample {
+interface Times {
+  readonly connectUs: number
   readonly updateUs: number
   readonly pickNs: number
+}
+
+interface Turn {
+  readonly few: Times
+  readonly many: Times
+  /** Of a channel with many; with few, the noise is as large. */
   readonly subConnBytes: number
 }
 
 async function measurePolicy(policy: string, plan: Plan): Promise<Measurement[]> {
-  const few: Sample[] = []
-  const many: Sample[] = []
+  const turns: Turn[] = []
   for (let turn = -1; turn < plan.turns; turn++) {
-    const pair = [await sample(policy, FEW, plan), await sample(policy, MANY, plan)] as const
-    if (turn < 0) continue // the first turn compiles
-    few.push(pair[0])
-    many.push(pair[1])
+    const measured = await measureTurn(policy, plan)
+    if (turn >= 0) turns.push(measured) // the first one compiles
   }
+  const few = turns.map((turn) => turn.few)
+  const many = turns.map((turn) => turn.many)
+  const bytes = turns.map(({ subConnBytes }) => subConnBytes)
   return [
     { workload: `${FEW} backends`, subject: policy, figures: figuresOf(few) },
     {
       workload: `${MANY} backends`,
       subject: policy,
-      figures: [...figuresOf(many), ...ratiosOf(few, many)],
+      figures: [...figuresOf(many), figure(MEMORY, 'B', bytes), ...ratiosOf(few, many)],
     },
   ]
 }
 
-function figuresOf(samples: readonly Sample[]): Figure[] {
-  return [
-    figure(
-      'update',
-      'us',
-      samples.map(({ updateUs }) => updateUs),
-    ),
-    figure(
-      'pick',
-      'ns',
-      samples.map(({ pickNs }) => pickNs),
-    ),
-    figure(
-      'memory',
-      'B',
-      samples.map(({ subConnBytes }) => subConnBytes),
-    ),
+function figuresOf(times: readonly Times[]): Figure[] {
+  const rows: [string, string, (of: Times) => number][] = [
+    ['connect all', 'us', ({ connectUs }) => connectUs],
+    ['update', 'us', ({ updateUs }) => updateUs],
+    ['pick', 'ns', ({ pickNs }) => pickNs],
   ]
+  return rows.map(([name, unit, of]) => figure(name, unit, times.map(of)))
 }
 
+const MEMORY = 'memory'
 const UPDATE_RATIO = 'update ratio'
 const PICK_RATIO = 'pick ratio'
 
-function ratiosOf(few: readonly Sample[], many: readonly Sample[]): Figure[] {
+function ratiosOf(few: readonly Times[], many: readonly Times[]): Figure[] {
   return [
     figure(
       UPDATE_RATIO,
@@ -134,7 +142,7 @@ function barsOf(measurements: readonly Measurement[]): Bar[] {
       MAX_PICK_RATIO,
       'ratio',
     ],
-    ['the memory of an idle SubConn', 'memory', MAX_SUB_CONN_BYTES, 'B'],
+    ['the memory of an idle SubConn', MEMORY, MAX_SUB_CONN_BYTES, 'B'],
   ]
   return rows.map(([text, name, want, unit]) => ({
     text: `${BAR_POLICY}: ${text}`,
@@ -145,18 +153,42 @@ function barsOf(measurements: readonly Measurement[]): Bar[] {
   }))
 }
 
-async function sample(policy: string, backends: number, plan: Plan): Promise<Sample> {
-  collectGarbage()
-  const before = process.memoryUsage().heapUsed
-  const channels = Array.from({ length: plan.channels }, () => new StubChannel(policy, backends))
-  for (const channel of channels) await channel.connected()
-  collectGarbage()
-  const subConnBytes = (process.memoryUsage().heapUsed - before) / (plan.channels * backends)
-  const [channel] = channels
-  const updateUs = await channel!.updateUs(plan.updates)
-  const pickNs = channel!.pickNs(plan.picks)
-  for (const each of channels) each.conn.close()
-  return { updateUs, pickNs, subConnBytes }
+async function measureTurn(policy: string, plan: Plan): Promise<Turn> {
+  const before = await heapBytes()
+  const crowd: StubChannel[] = []
+  for (let i = 0; i < plan.channels; i++) crowd.push(await StubChannel.connected(policy, MANY))
+  const subConnBytes = ((await heapBytes()) - before) / (plan.channels * MANY)
+  const pair = [await StubChannel.connected(policy, FEW), crowd[0]!]
+  const updates = await inTurns(pair, plan.updates, (channel) => channel.updateUs())
+  const picks = await inTurns(pair, plan.slices, (channel) => channel.pickNs(plan.picksPerSlice))
+  for (const { conn } of [...pair, ...crowd]) conn.close()
+  const [few, many] = pair.map(({ connectUs }, i) => {
+    return { connectUs, updateUs: updates[i]!, pickNs: picks[i]! }
+  })
+  return { few: few!, many: many!, subConnBytes }
+}
+
+/** The medians of what is measured of each channel, which take turns. */
+async function inTurns(
+  channels: readonly StubChannel[],
+  rounds: number,
+  measure: (channel: StubChannel) => number | Promise<number>,
+): Promise<number[]> {
+  const samples: number[][] = channels.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, channel] of channels.entries()) samples[i]!.push(await measure(channel))
+  }
+  return samples.map(median)
+}
+
+/** Once what was closed is gone. */
+async function heapBytes(): Promise<number> {
+  // One collection may spare what the turn of the loop still holds, or another one that is under way.
+  for (let i = 0; i < 3; i++) {
+    await setImmediate()
+    collectGarbage()
+  }
+  return process.memoryUsage().heapUsed
 }
 
 const collectGarbage = ((): (() => void) => {
@@ -164,38 +196,48 @@ const collectGarbage = ((): (() => void) => {
   return runInNewContext('gc')
 })()
 
+/** The same for all channels, so that their memory is not the channels'. */
+const ADDRESSES: readonly Address[] = Array.from({ length: MANY }, (_, i) => ({
+  address: `10.0.${i >> 8}.${i & 255}:443`,
+}))
+
 /** A channel of a policy whose connections are stubs. */
 class StubChannel {
   public readonly conn: ClientConn
-  private readonly names: ManualResolver
-  private readonly addresses: string[]
+  /** How long it took until every backend that the policy connects to was connected. */
+  public connectUs = 0
+  private readonly names = new ManualResolver('bench')
+  private readonly addresses: Address[]
 
-  public constructor(policy: string, backends: number) {
-    this.names = new ManualResolver('bench')
-    this.addresses = Array.from({ length: backends }, (_, i) => `10.0.${i >> 8}.${i & 255}:443`)
+  private constructor(policy: string, backends: number) {
+    this.addresses = ADDRESSES.slice(0, backends)
     this.conn = new ClientConn(
       'bench:stub',
       { resolvers: [this.names], balancer: policy },
-      { connect: async ({ address }) => new StubTransport(address) as unknown as ChannelTransport },
+      {
+        connect: async (address, _options, listener) =>
+          new StubTransport(address, listener) as unknown as ChannelTransport,
+      },
     )
   }
 
-  /** Resolves when every backend that the policy connects to is connected. */
-  public async connected(): Promise<void> {
-    this.conn.connect()
-    this.tell()
-    await settled()
+  public static async connected(policy: string, backends: number): Promise<StubChannel> {
+    const channel = new StubChannel(policy, backends)
+    const startMs = performance.now()
+    channel.conn.connect()
+    channel.tell()
+    await setImmediate() // stubs connect in microtasks
+    channel.connectUs = (performance.now() - startMs) * 1000
+    return channel
   }
 
-  /** One backend leaves its place in the list and takes the last, again and again. */
-  public async updateUs(updates: number): Promise<number> {
+  /** One backend leaves its place in the list and takes the last. */
+  public async updateUs(): Promise<number> {
     const startMs = performance.now()
-    for (let i = 0; i < updates; i++) {
-      this.addresses.push(this.addresses.shift()!)
-      this.tell()
-      await Promise.resolve()
-    }
-    return ((performance.now() - startMs) * 1000) / updates
+    this.addresses.push(this.addresses.shift()!)
+    this.tell()
+    await Promise.resolve()
+    return (performance.now() - startMs) * 1000
   }
 
   public pickNs(picks: number): number {
@@ -212,7 +254,7 @@ class StubChannel {
   }
 
   private tell(): void {
-    this.names.newAddress(this.addresses.map((address) => ({ address })))
+    this.names.newAddress(this.addresses)
   }
 }
 
@@ -227,20 +269,21 @@ const CALL: PendingPick = {
 }
 
 class StubTransport {
-  public readonly peer: { readonly address: string }
+  public readonly peer: Address
   public readonly openStreams = 0
   public readonly canOpen = true
+  private readonly listener: TransportListener
 
-  public constructor(address: string) {
-    this.peer = { address }
+  public constructor(peer: Address, listener: TransportListener) {
+    this.peer = peer
+    this.listener = listener
   }
 
-  public close(): void {}
+  public close(): void {
+    queueMicrotask(() => this.listener.onClosed(undefined))
+  }
 
-  public closeGracefully(): void {}
-}
-
-/** All that promises and queues have to do is done. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 20))
+  public closeGracefully(): void {
+    this.close()
+  }
 }

@@ -47,7 +47,10 @@ export class AddressList {
 }
 
 /** All addresses in the order in which to try them: the families take turns, the first one first. */
-export function connectOrder(endpoints: readonly Endpoint[]): Address[] {
+export function connectOrder(endpoints: readonly Endpoint[]): readonly Address[] {
+  const [first] = endpoints
+  // Below other policies this is the rule, for each of many endpoints: no list of their own.
+  if (endpoints.length === 1 && first?.addresses.length === 1) return first.addresses
   return interleaved(addressesOf(endpoints))
 }
 

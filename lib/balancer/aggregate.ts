@@ -32,10 +32,9 @@ export function aggregate<Child extends { readonly latest: BalancerState }>(
   children: readonly Child[],
   makePicker: (ready: readonly Child[]) => Picker,
 ): BalancerState {
+  const ready = children.filter(({ latest }) => latest.state === Ready)
+  if (ready.length > 0) return { state: Ready, picker: makePicker(ready) }
   const state = aggregateState(children.map(({ latest }) => latest.state))
-  if (state === Ready) {
-    return { state, picker: makePicker(children.filter(({ latest }) => latest.state === Ready)) }
-  }
   if (state !== TransientFailure) return { state, picker: WAITING_PICKER }
   return { state, picker: children.at(-1)?.latest.picker ?? failingPicker(NO_ENDPOINTS) }
 }

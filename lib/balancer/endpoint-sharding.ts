@@ -36,6 +36,8 @@ export class EndpointSharding {
   private readonly options: EndpointShardingOptions
   private readonly onStates: (endpoints: readonly EndpointState[]) => void
   private shards = new Map<string, Shard>()
+  /** The values of `shards`, in their order. Replaced, never changed. */
+  private endpoints: readonly Shard[] = []
   private isUpdating = false
   /** Made once, not for each endpoint. */
   private readonly onUpdate = (child: ChildPolicy): void => {
@@ -70,6 +72,7 @@ export class EndpointSharding {
       this.shards.set(key, shard)
       shard.child.handleResolvedAddrs({ ...resolved, endpoints: [endpoint] }, childConfig)
     }
+    this.endpoints = [...this.shards.values()]
     for (const { child } of previous.values()) child.close()
     this.isUpdating = false
     this.report()
@@ -98,6 +101,7 @@ export class EndpointSharding {
     this.closed = true
     for (const { child } of this.shards.values()) child.close()
     this.shards.clear()
+    this.endpoints = []
   }
 
   private newShard(endpoint: Endpoint): Shard {
@@ -106,7 +110,7 @@ export class EndpointSharding {
   }
 
   private report(): void {
-    if (!this.isUpdating && !this.closed) this.onStates([...this.shards.values()])
+    if (!this.isUpdating && !this.closed) this.onStates(this.endpoints)
   }
 }
 

@@ -52,6 +52,18 @@ export interface Picker {
   pick(info: PickInfo): PickResult
 }
 
+class FixedPicker implements Picker {
+  private readonly result: PickResult
+
+  public constructor(result: PickResult) {
+    this.result = result
+  }
+
+  public pick(): PickResult {
+    return this.result
+  }
+}
+
 const WAIT: PickResult = Object.freeze({ kind: 'wait' })
 
 /** Every call waits for the next picker. */
@@ -64,7 +76,7 @@ export function failingPicker(status: Status): Picker {
 
 /** Gives every call the same answer. */
 export function fixedPicker(result: PickResult): Picker {
-  return { pick: () => result }
+  return new FixedPicker(result)
 }
 
 /** An answer with a connection. */

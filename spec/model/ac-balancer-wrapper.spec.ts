@@ -25,13 +25,17 @@ class Bench {
       addresses.map((address) => ({ address })),
       connector,
       {
-        stateChanged: ({ state }) => this.log.push(state),
+        stateChanged() {},
         resolveNow() {},
         usable() {},
         gone() {},
       },
     )
-    this.wrapper = new AcBalancerWrapper(addrConn, (callback) => callback())
+    this.wrapper = new AcBalancerWrapper(
+      addrConn,
+      (callback) => callback(),
+      ({ state }) => this.log.push(state),
+    )
     this.subConn = this.wrapper
   }
 }

@@ -5,7 +5,6 @@ import {
   ConnectivityState,
   defaultLbConfig,
   failingPicker,
-  type SubConnState,
   WAITING_PICKER,
 } from '../../lib/balancer/index.ts'
 import { Serializer } from '../../lib/base/serializer.ts'
@@ -43,9 +42,9 @@ class Bench {
     this.wrapper = new CcBalancerWrapper(
       {
         target: 'spec:x',
-        newAddrConn: (addresses, onState: (change: SubConnState) => void) =>
+        newAddrConn: (addresses) =>
           new AddrConn(addresses, connector, {
-            stateChanged: onState,
+            stateChanged: () => {},
             resolveNow: () => {},
             usable: () => {},
             gone: (addrConn) => this.gone.push(addrConn),

@@ -9,7 +9,7 @@ import {
   type SubConnState,
 } from '../../balancer/index.ts'
 import type { Address } from '../../naming/index.ts'
-import type { AddrConn, TransportWatcher } from './addr-conn.ts'
+import type { AddrConn, AddrConnWatcher } from './addr-conn.ts'
 import type { ChannelTransport } from './channel-transport.ts'
 import { HealthWatch } from './health-watch.ts'
 import { LoadWatch } from './load-watch.ts'
@@ -18,15 +18,17 @@ import { LoadWatch } from './load-watch.ts'
 export type ScheduleCallback = (callback: () => void) => void
 
 /** Owns its AddrConn. */
-export class AcBalancerWrapper implements SubConn, TransportWatcher {
+export class AcBalancerWrapper implements SubConn, AddrConnWatcher {
   private readonly addrConn: AddrConn
   private readonly schedule: ScheduleCallback
+  private readonly listener: SubConnListener
   private health: HealthWatch | undefined
   private load: LoadWatch | undefined
 
-  public constructor(addrConn: AddrConn, schedule: ScheduleCallback) {
+  public constructor(addrConn: AddrConn, schedule: ScheduleCallback, listener: SubConnListener) {
     this.addrConn = addrConn
     this.schedule = schedule
+    this.listener = listener
     addrConn.watcher = this
   }
 
@@ -76,6 +78,12 @@ export class AcBalancerWrapper implements SubConn, TransportWatcher {
   /** The transport when READY. Hot: called per call. */
   public getReadyTransport(): ChannelTransport | undefined {
     return this.addrConn.getReadyTransport()
+  }
+
+  // ── AddrConnWatcher
+
+  public stateChanged(change: SubConnState): void {
+    this.schedule(() => this.listener(change))
   }
 
   public transportChanged(transport: ChannelTransport | undefined): void {

@@ -17,7 +17,7 @@ import type { Connector } from './connector.ts'
 import { ExtraTransports, type ExtraTransportsHost } from './extra-transports.ts'
 import { TransportMonitor, type TransportOwner } from './transport-monitor.ts'
 
-/** What an AddrConn tells its channel. */
+/** What the AddrConns of a channel tell it: one object for all of them. */
 export interface AddrConnEvents {
   stateChanged(change: SubConnState): void
   /** The addresses may be out of date. */
@@ -28,8 +28,11 @@ export interface AddrConnEvents {
   gone(addrConn: AddrConn): void
 }
 
-/** Hears of {@link AddrConn.transport}: another one, or none any more. */
-export interface TransportWatcher {
+/** The SubConn of an AddrConn, as far as it hears of it. */
+export interface AddrConnWatcher {
+  /** After the channel. */
+  stateChanged(change: SubConnState): void
+  /** {@link AddrConn.transport} is another one, or none any more. */
   transportChanged(transport: ChannelTransport | undefined): void
 }
 
@@ -54,18 +57,20 @@ const NO_ADDRESSES: Status = {
   message: 'there is no address to connect to',
 }
 
+const NO_TRANSPORTS: readonly TransportMonitor[] = []
+
 /** See above. Its transports are those of the state READY and any number that finish their streams. */
 export class AddrConn implements TransportOwner, ExtraTransportsHost {
   public readonly connector: Connector
-  public watcher: TransportWatcher | undefined = undefined
+  public watcher: AddrConnWatcher | undefined = undefined
   private readonly events: AddrConnEvents
   private addresses: readonly Address[]
   private state: ConnectivityState = ConnectivityState.Idle
   private ready: TransportMonitor | undefined
   /** Absent until calls wait for a server's limit. */
   private extras: ExtraTransports | undefined
-  /** Every transport that is not closed, `ready` and the extras among them. */
-  private readonly open = new Set<TransportMonitor>()
+  /** Every transport that is not closed, `ready` and the extras among them. Replaced, never changed. */
+  private open: readonly TransportMonitor[] = NO_TRANSPORTS
   /** The attempt that is running; another one, or none, makes it void. */
   private attempt: AbortController | undefined
   private backoffTimer: Timer | undefined
@@ -92,11 +97,11 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   }
 
   public get load(): AddrConnLoad {
-    const transports = [...this.open].map(({ transport }) => transport)
+    const transports = this.open.map(({ transport }) => transport)
     return {
       address: (this.ready?.address ?? this.addresses[0])?.address,
       state: this.state,
-      connections: this.open.size,
+      connections: this.open.length,
       openStreams: transports.reduce((sum, each) => sum + (each?.openStreams ?? 0), 0),
       waitingStreams: transports.reduce((sum, each) => sum + (each?.waitingStreams ?? 0), 0),
     }
@@ -148,8 +153,8 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   public tearDown(reason: string, graceful: boolean): void {
     this.stop()
     this.updateState({ state: ConnectivityState.Shutdown })
-    if (this.open.size === 0) this.events.gone(this)
-    // Closing takes it out of the set.
+    if (this.open.length === 0) this.events.gone(this)
+    // Closing replaces the list.
     for (const { transport } of this.open) {
       if (graceful) transport?.closeGracefully()
       else transport?.close(reason)
@@ -163,9 +168,10 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   }
 
   public transportClosed(monitor: TransportMonitor): void {
-    if (!this.open.delete(monitor)) return
+    if (!this.open.includes(monitor)) return
+    this.open = this.open.filter((other) => other !== monitor)
     this.transportGoingAway(monitor)
-    if (this.state === ConnectivityState.Shutdown && this.open.size === 0) this.events.gone(this)
+    if (this.state === ConnectivityState.Shutdown && this.open.length === 0) this.events.gone(this)
   }
 
   public transportQuotaChanged(monitor: TransportMonitor): void {
@@ -254,7 +260,8 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
   }
 
   private own(monitor: TransportMonitor): void {
-    this.open.add(monitor)
+    // It has one element as a rule; a list that grows by push has room for seventeen.
+    this.open = [...this.open, monitor]
     this.connector.liveness.watch(monitor)
   }
 
@@ -342,6 +349,7 @@ export class AddrConn implements TransportOwner, ExtraTransportsHost {
     if (change.state === this.state) return
     this.state = change.state
     this.events.stateChanged(change)
+    this.watcher?.stateChanged(change)
   }
 }
 

@@ -11,7 +11,6 @@ import {
   type LbConfig,
   type SubConn,
   type SubConnListener,
-  type SubConnState,
 } from '../../balancer/index.ts'
 import type { Serializer } from '../../base/serializer.ts'
 import { Code, type Status } from '../../base/status.ts'
@@ -23,7 +22,7 @@ import type { AddrConn } from './addr-conn.ts'
 export interface BalancedChannel {
   /** As the user wrote it. */
   readonly target: string
-  newAddrConn(addresses: readonly Address[], onState: (change: SubConnState) => void): AddrConn
+  newAddrConn(addresses: readonly Address[]): AddrConn
   updateBalancerState(state: BalancerState): void
   resolveNow(): void
 }
@@ -34,6 +33,10 @@ export class CcBalancerWrapper implements BalancerClientConn {
   private readonly serializer: Serializer
   private readonly policies: GracefulSwitch
   private closed = false
+  /** Made once, not for each SubConn. */
+  private readonly schedule: ScheduleCallback = (callback) => {
+    this.serializer.schedule(() => this.ask(callback))
+  }
 
   public constructor(channel: BalancedChannel, serializer: Serializer, options: BalancerOptions) {
     this.channel = channel
@@ -70,11 +73,7 @@ export class CcBalancerWrapper implements BalancerClientConn {
   public newSubConn(addresses: readonly Address[], listener: SubConnListener = ignore): SubConn {
     if (this.closed) throw new Error('sub_conn_closed: got a policy after its close')
     if (addresses.length === 0) throw new Error('sub_conn_empty: got no address, want at least one')
-    const schedule: ScheduleCallback = (callback) => {
-      this.serializer.schedule(() => this.ask(callback))
-    }
-    const onState = (change: SubConnState): void => schedule(() => listener(change))
-    return new AcBalancerWrapper(this.channel.newAddrConn(addresses, onState), schedule)
+    return new AcBalancerWrapper(this.channel.newAddrConn(addresses), this.schedule, listener)
   }
 
   public removeSubConn(subConn: SubConn): void {

@@ -4,12 +4,7 @@
 //   resolver -> CcResolverWrapper -> handleResolvedAddrs -> CcBalancerWrapper -> policy
 //   policy -> newSubConn -> AcBalancerWrapper -> AddrConn -> transport
 //   policy -> updateBalancerState -> PickerWrapper, ConnectivityStateManager
-import {
-  type BalancerState,
-  ConnectivityState,
-  failingPicker,
-  type SubConnState,
-} from '../../balancer/index.ts'
+import { type BalancerState, ConnectivityState, failingPicker } from '../../balancer/index.ts'
 import type { BackoffOptions } from '../../base/backoff.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { type Random, systemRandom } from '../../base/random.ts'
@@ -37,7 +32,7 @@ import { type Compressor, Compressors } from '../protocol/compression.ts'
 import type { MethodDefinition } from '../protocol/method.ts'
 import { Remembered } from '../protocol/remembered.ts'
 import { parseResponseHead, type ResponseHead } from '../protocol/response-headers.ts'
-import { AddrConn, type AddrConnLoad } from './addr-conn.ts'
+import { AddrConn, type AddrConnEvents, type AddrConnLoad } from './addr-conn.ts'
 import { channelAuthority } from './authority.ts'
 import { CcBalancerWrapper } from './cc-balancer-wrapper.ts'
 import { CcResolverWrapper } from './cc-resolver-wrapper.ts'
@@ -152,6 +147,14 @@ export class ClientConn implements CallChannel {
   private readonly gate: ResolutionGate
   private readonly idleness: Idleness
   private readonly addrConns = new Set<AddrConn>()
+  private readonly addrConnEvents: AddrConnEvents = {
+    stateChanged: ({ error }) => {
+      if (error !== undefined) this.states.noteFailure(error)
+    },
+    resolveNow: () => this.resolverWrapper?.resolveNow(),
+    usable: () => this.pickerWrapper.pickAgain(),
+    gone: (gone) => this.addrConns.delete(gone),
+  }
   /** Absent while idle. */
   private resolverWrapper: CcResolverWrapper | undefined
   /** Absent while idle and until the first resolution. */
@@ -399,7 +402,7 @@ export class ClientConn implements CallChannel {
     this.balancerWrapper ??= new CcBalancerWrapper(
       {
         target: this.target,
-        newAddrConn: (addresses, onState) => this.newAddrConn(addresses, onState),
+        newAddrConn: (addresses) => this.newAddrConn(addresses),
         updateBalancerState: (balancerState) => this.updateBalancerState(balancerState),
         resolveNow: () => this.resolverWrapper?.resolveNow(),
       },
@@ -409,19 +412,8 @@ export class ClientConn implements CallChannel {
     return this.balancerWrapper
   }
 
-  private newAddrConn(
-    addresses: readonly Address[],
-    onState: (change: SubConnState) => void,
-  ): AddrConn {
-    const addrConn = new AddrConn(addresses, this.connector, {
-      stateChanged: (change) => {
-        if (change.error !== undefined) this.states.noteFailure(change.error)
-        onState(change)
-      },
-      resolveNow: () => this.resolverWrapper?.resolveNow(),
-      usable: () => this.pickerWrapper.pickAgain(),
-      gone: (gone) => this.addrConns.delete(gone),
-    })
+  private newAddrConn(addresses: readonly Address[]): AddrConn {
+    const addrConn = new AddrConn(addresses, this.connector, this.addrConnEvents)
     this.addrConns.add(addrConn)
     return addrConn
   }

@@ -29,6 +29,7 @@ class Bench {
       gone: () => this.log.push('gone'),
     })
     this.addrConn.watcher = {
+      stateChanged() {},
       transportChanged: (transport) =>
         this.log.push(transport === undefined ? 'no transport' : 'transport'),
     }
