@@ -11,7 +11,7 @@ import { endpointWeight } from './endpoint-weight.ts'
 import { lazy } from './lazy.ts'
 import { pickFirst } from './pick-first.ts'
 import { type Picker, type PickInfo, type PickResult, WAITING_PICKER } from './picker.ts'
-import { RING_CIRCUMFERENCE, Ring, type RingMember, ringPosition } from './ring.ts'
+import { grownSize, RING_CIRCUMFERENCE, Ring, type RingMember, ringPosition } from './ring.ts'
 import { SpreadingPolicy } from './spreading-policy.ts'
 
 /** Config of `ring_hash_experimental`. */
@@ -20,6 +20,12 @@ export interface RingHashConfig {
   readonly minRingSize: number
   /** Entries of the ring, at most. 1 to 4096. Default 4096. */
   readonly maxRingSize: number
+  /**
+   * Our own: entries of the lightest endpoint, so that the ring grows with its endpoints and the two
+   * sizes above do not count. When one of n joins, 1/n of the keys move; in a ring of one size, which
+   * other gRPC clients have, it may be nearly twice as many. 0 to 4096. Default 0: as the others.
+   */
+  readonly entriesPerEndpoint: number
   /** The header whose value is hashed, lower case; empty: calls take a backend by chance. */
   readonly requestHashHeader: string
 }
@@ -45,6 +51,7 @@ export const ringHash: BalancerBuilder<RingHashConfig> = {
     return {
       minRingSize: Math.min(minRingSize, DEFAULT_MAX_RING_SIZE),
       maxRingSize: Math.min(maxRingSize, DEFAULT_MAX_RING_SIZE),
+      entriesPerEndpoint: fields.integer('entriesPerEndpoint', 0, DEFAULT_MAX_RING_SIZE) ?? 0,
       requestHashHeader: hashHeader(fields),
     }
   },
@@ -113,14 +120,21 @@ class RingHash extends SpreadingPolicy<RingHashConfig> {
   }
 
   private prepare(endpoints: readonly EndpointState[]): void {
-    const { minRingSize, maxRingSize } = this.config!
     this.members = endpoints.map(memberOf).sort(byHashKey)
     this.isStale = false
+    const [minSize, maxSize] = this.sizeBounds()
     const keys = this.members.map(({ hashKey, weight }) => [hashKey, weight])
-    const source = JSON.stringify([minRingSize, maxRingSize, keys])
+    const source = JSON.stringify([minSize, maxSize, keys])
     if (source === this.ringSource) return
-    this.ring = new Ring(this.members, minRingSize, maxRingSize)
+    this.ring = new Ring(this.members, minSize, maxSize)
     this.ringSource = source
+  }
+
+  private sizeBounds(): [minSize: number, maxSize: number] {
+    const { minRingSize, maxRingSize, entriesPerEndpoint } = this.config!
+    if (entriesPerEndpoint === 0) return [minRingSize, maxRingSize]
+    const size = grownSize(this.members, entriesPerEndpoint)
+    return [size, size]
   }
 }
 

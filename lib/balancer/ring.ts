@@ -65,6 +65,19 @@ export class Ring {
   }
 }
 
+/** A ring with so many entries for each endpoint is not larger than this. */
+const MAX_GROWN_SIZE = 128 * 1024
+
+/**
+ * The size of a ring whose lightest member has `entries`. Such a ring grows with its members: nobody's
+ * entries become fewer when another one joins, as they do in a ring of one size.
+ */
+export function grownSize(members: readonly RingMember[], entries: number): number {
+  const total = members.reduce((sum, { weight }) => sum + weight, 0)
+  const least = members.reduce((min, { weight }) => Math.min(min, weight), total)
+  return Math.min((entries * total) / least, MAX_GROWN_SIZE)
+}
+
 /** Where a key is on every ring. */
 export function ringPosition(key: string): RingPosition {
   return upper53(xxHash64(key))

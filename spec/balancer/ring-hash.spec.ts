@@ -1,13 +1,18 @@
 // ring_hash_experimental: the ring, and the policy that walks it.
 import t from 'tap'
 import { ConnectivityState, parseLbConfig, ringHash } from '../../lib/balancer/index.ts'
-import { Ring, ringPosition } from '../../lib/balancer/ring.ts'
+import { grownSize, Ring, ringPosition } from '../../lib/balancer/ring.ts'
 import { seededRandom } from '../../lib/base/random.ts'
 import { Code } from '../../lib/base/status.ts'
 import { endpointOf, PolicyBench } from '../support/policy-bench.ts'
 
 const { Idle, Ready } = ConnectivityState
-const CONFIG = { minRingSize: 1024, maxRingSize: 4096, requestHashHeader: 'user' }
+const CONFIG = {
+  minRingSize: 1024,
+  maxRingSize: 4096,
+  entriesPerEndpoint: 0,
+  requestHashHeader: 'user',
+}
 
 function members(count: number): { hashKey: string; weight: number }[] {
   return Array.from({ length: count }, (_, i) => ({ hashKey: `10.0.0.${i}:80`, weight: 1 }))
@@ -50,6 +55,21 @@ t.test('the ring', async (t) => {
       const moved = movedTo(n).length
       t.ok(moved > 0 && moved <= (2 / n) * KEYS, `${n}: ${moved} moved`)
     }
+  })
+
+  t.test('that grows with its members moves no more than that, however few they are', async (t) => {
+    const grown = (n: number): number[] => {
+      const size = grownSize(members(n), 200)
+      return owners(new Ring(members(n), size, size), KEYS)
+    }
+    for (const n of [2, 3, 5, 10, 11, 20, 21, 100]) {
+      const before = grown(n - 1)
+      const moved = grown(n).filter((owner, i) => owner !== before[i])
+      t.ok(moved.length > 0 && moved.length <= (1.5 / n) * KEYS, `${n}: ${moved.length} moved`)
+      t.strictSame(new Set(moved), new Set([n - 1]), 'all to the new one')
+    }
+    t.equal(grownSize(members(10_000), 4096), 131_072, 'it has an end')
+    t.equal(grownSize([{ hashKey: 'heavy', weight: 3 }, ...members(1)], 10), 40)
   })
 
   t.test('gives by weight', async (t) => {
@@ -109,6 +129,22 @@ t.test('keys keep to their backends, which are many', async (t) => {
     taken,
     'in whatever order they are listed',
   )
+})
+
+t.test('with entriesPerEndpoint a backend that joins takes its share and no more', async (t) => {
+  const bench = newBench({ entriesPerEndpoint: 200 })
+  const keys = Array.from({ length: 2000 }, (_, i) => ({ user: `${i}` }))
+  const taken = (): string[] => keys.map((key) => bench.picks(1, key)[0]!)
+  bench.resolve(...backends(10))
+  taken()
+  bench.ready(...backends(10))
+  const before = taken()
+  bench.resolve(...backends(11))
+  taken()
+  bench.ready(backends(11).at(-1)!)
+  const moved = taken().filter((address, i) => address !== before[i])
+  t.ok(moved.length > 0 && moved.length <= (1.5 / 11) * keys.length, `${moved.length} moved`)
+  t.strictSame(new Set(moved), new Set([backends(11).at(-1)]))
 })
 
 t.test('a backend that is down is passed over, and without any calls fail', async (t) => {
@@ -210,7 +246,7 @@ t.test('without endpoints calls fail', async (t) => {
 t.test('the config', async (t) => {
   const parse = (json: unknown): unknown =>
     parseLbConfig([{ ring_hash_experimental: json }], 'lb').config
-  const base = { minRingSize: 1024, maxRingSize: 4096, requestHashHeader: '' }
+  const base = { ...CONFIG, requestHashHeader: '' }
   const rows: [unknown, object | RegExp][] = [
     [{}, base],
     [{ minRingSize: 0, maxRingSize: 0 }, base],
@@ -219,6 +255,8 @@ t.test('the config', async (t) => {
       { ...base, minRingSize: 4096 },
     ],
     [{ requestHashHeader: 'X-User' }, { ...base, requestHashHeader: 'x-user' }],
+    [{ entriesPerEndpoint: 200 }, { ...base, entriesPerEndpoint: 200 }],
+    [{ entriesPerEndpoint: 4097 }, /entriesPerEndpoint: got 4097/],
     [{ minRingSize: 8388609 }, /minRingSize: got 8388609/],
     [{ minRingSize: 5000 }, /minRingSize: got 5000, want at most maxRingSize, 4096/],
     [{ requestHashHeader: 'x-bin' }, /requestHashHeader: got "x-bin"/],
