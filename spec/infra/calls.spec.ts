@@ -26,6 +26,7 @@ const KEEPALIVE = { timeMs: 10_000, timeoutMs: 500 }
 const BACKOFF = { baseMs: 20, maxMs: 50 }
 /** Answers between two disturbances. */
 const PAUSE_CALLS = 200
+const CALLS_BETWEEN_KILLS = 20_000
 
 const ROUND_ROBIN = { loadBalancingConfig: [{ round_robin: {} }] }
 const RETRIES = {
@@ -209,6 +210,22 @@ async function killedBackend(t: Test, names: Names): Promise<Episode> {
   }
 }
 
+/** etcd forgets its history, dies and comes back, over and over. */
+function killedEtcd(t: Test, etcd: EtcdServer): Episode {
+  return async (load) => {
+    await etcd.compact(await etcd.put('unrelated', 'value'))
+    let kills = 0
+    for (; !load.isOver; kills++) {
+      await load.answers(PAUSE_CALLS)
+      await etcd.kill()
+      await load.answers(PAUSE_CALLS)
+      await etcd.start()
+      await load.answers(CALLS_BETWEEN_KILLS)
+    }
+    t.ok(kills >= 3, `etcd was killed: ${kills}`)
+  }
+}
+
 type Episode = (load: Load) => Promise<void>
 
 interface Rules {
@@ -218,14 +235,19 @@ interface Rules {
 }
 
 /** Calls while backends come and go, and what became of them. */
-async function loadTest(t: Test, names: Names, { calls, breakage }: Rules): Promise<void> {
+async function loadTest(
+  t: Test,
+  names: Names,
+  { calls, breakage }: Rules,
+  more: readonly Episode[] = [],
+): Promise<void> {
   const ledger = new Ledger(calls)
   const fleet = new Fleet(names, ledger)
   t.teardown(() => fleet.stop())
   const [first, ...others] = [await fleet.add(), await fleet.add(), await fleet.add()]
   const episodes = breakage
-    ? [await silentBackend(t, names, ledger), await killedBackend(t, names)]
-    : []
+    ? [await silentBackend(t, names, ledger), await killedBackend(t, names), ...more]
+    : more
   const conn = dial(names.target, { ...names.channel, keepalive: KEEPALIVE, backoff: BACKOFF })
   t.teardown(() => conn.close())
 
@@ -262,7 +284,7 @@ t.test('etcd', async (t) => {
   const etcd = await EtcdServer.create(await debianTool('etcd', (line) => t.comment(line)))
   t.teardown(() => etcd.remove())
   await t.test('calls that are tried again outlive also silence and kills', (t) =>
-    loadTest(t, new EtcdNames(etcd, RETRIES), RETRYING),
+    loadTest(t, new EtcdNames(etcd, RETRIES), RETRYING, [killedEtcd(t, etcd)]),
   )
   await t.test('calls that only wait for a connection outlive joins, leaves and GOAWAYs', (t) =>
     loadTest(t, new EtcdNames(etcd, ROUND_ROBIN), WAITING),

@@ -31,6 +31,9 @@ export interface Names {
 const SERVICE = 'demo/calls'
 const TTL_SECONDS = 5
 
+/** Fast enough for a spec in which etcd dies. */
+const BACKOFF = { baseMs: 20, maxMs: 100 }
+
 /** A lease of etcd for each backend. */
 export class EtcdNames implements Names {
   public readonly target: string = `etcd:///${SERVICE}`
@@ -41,7 +44,7 @@ export class EtcdNames implements Names {
   public constructor(etcd: EtcdServer, serviceConfig: object) {
     this.endpoints = [etcd.endpoint]
     this.channel = {
-      resolvers: [createEtcdResolver({ endpoints: this.endpoints })],
+      resolvers: [createEtcdResolver({ endpoints: this.endpoints, backoff: BACKOFF })],
       serviceConfig,
     }
   }
@@ -52,7 +55,13 @@ export class EtcdNames implements Names {
 
   public async add(address: string): Promise<void> {
     const { endpoints } = this
-    const entry = { endpoints, service: SERVICE, address, ttlSeconds: TTL_SECONDS }
+    const entry = {
+      endpoints,
+      service: SERVICE,
+      address,
+      ttlSeconds: TTL_SECONDS,
+      backoff: BACKOFF,
+    }
     const registration = new Registration(entry)
     this.registrations.set(address, registration)
     await registration.registered()
